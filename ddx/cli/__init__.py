@@ -1,0 +1,83 @@
+"""The command line: `ddx COMMAND ...`. Parse, call, print.
+
+Exit codes: 0 done, 1 a bug, 2 usage, 3 a bad or missing case or network, 4 an expectation failed, 5 impossible
+evidence, 130 interrupted. Data goes to stdout, messages to stderr.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+
+LONGEST_LINE = 600  # characters of one line of a message
+DASHED_WORD = re.compile(r"^-[A-Za-z][a-z_-]{2,}$")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _run(arguments)
+    except KeyboardInterrupt:
+        return _interrupted()
+    except BrokenPipeError:
+        return _reader_gone()
+
+
+def _run(arguments: list[str]) -> int:
+    import click
+
+    from ddx.cli.commands import ddx
+    from ddx.errors import DdxError
+
+    _tolerant_streams()
+    try:
+        code = ddx.main(arguments, prog_name="ddx", standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.NoArgsIsHelpError as asked:
+        print(asked.format_message())
+        return 2
+    except click.ClickException as fault:
+        fault.show(sys.stderr)
+        return fault.exit_code
+    except click.Abort:
+        return _interrupted()
+    except DdxError as fault:
+        print(shown(f"ddx: {fault}{_dash_hint(arguments)}"), file=sys.stderr)
+        return fault.exit_code
+    return int(code or 0)
+
+
+def _dash_hint(arguments: Sequence[str]) -> str:
+    """`-nausea` is read as an option with a value; say how an absent finding is written."""
+    dashed = [a for a in arguments if DASHED_WORD.match(a)]
+    return f" (A finding that is absent is written no-{dashed[0][1:]}, not {dashed[0]}.)" if dashed else ""
+
+
+def shown(message: str) -> str:
+    """A message without control characters and without endless lines."""
+    lines = []
+    for line in message.split("\n"):
+        safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+        lines.append(safe if len(safe) <= LONGEST_LINE else f"{safe[:LONGEST_LINE]}... ({len(safe):,} characters)")
+    return "\n".join(lines)
+
+
+def _tolerant_streams() -> None:
+    """What the locale cannot write is escaped instead of ending in an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _interrupted() -> int:
+    print("ddx: interrupted", file=sys.stderr)
+    return 130
+
+
+def _reader_gone() -> int:
+    """Whoever read our output has gone: say nothing, and keep Python from complaining when it flushes."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0

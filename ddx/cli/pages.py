@@ -1,0 +1,23 @@
+"""The page of a differential: what `ddx diagnose` and `ddx test` print."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ddx.reasoning.provenance import tally
+from ddx.reasoning.standing import standing
+from ddx.reasoning.weights import carried
+from ddx.report.text import Options, Page
+
+if TYPE_CHECKING:
+    from ddx.cli.asking import Asked
+    from ddx.reasoning.differential import Differential
+    from ddx.report.surface import Surface
+
+
+def page_of(question: Asked, answer: Differential, surface: Surface, options: Options | None = None) -> Page:
+    """Everything the page is written from; what is doubted though serious also learns what explained it away."""
+    parts = standing(answer)
+    reasons = carried(question.network, question.model, answer, (*parts.serious, *parts.against))
+    counted = tally(question.network.spec) if question.network.spec else None
+    return Page(question.network, answer, reasons, counted, surface, options or Options())

@@ -1,0 +1,38 @@
+"""Cases on the shelf without a YAML reader: what was read once is kept as JSON, under the hash of its bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+from ddx.documents import DocumentError, parse, read, read_bytes
+from ddx.engine import cache
+from ddx.evidence import Case, case_of
+
+FORM = 1  # raise it when what is kept changes its form
+
+
+def shelved_case(path: Path) -> Case:
+    """The case in a file of the shelf, from the cache where it is there."""
+    name = hashlib.sha256(f"case {FORM}\n".encode() + read_bytes(path)).hexdigest()
+    kept = cache.folder() / f"{name}.json"
+    try:
+        return case_of(parse(kept.read_text(encoding="utf-8"), path.name, "json"))
+    except (OSError, DocumentError):
+        document = read(path)
+        _keep(kept, json.dumps(document.value, ensure_ascii=False))
+        return case_of(document)
+
+
+def _keep(path: Path, text: str) -> None:
+    """Write it in one step; a folder that cannot be written is no error."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        temporary.write_text(text, encoding="utf-8")
+        temporary.chmod(0o600)
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)

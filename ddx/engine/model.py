@@ -1,0 +1,253 @@
+"""A compiled network: ask it for posteriors.
+
+    model = compile_network(net)
+    belief = model.posteriors({"raynaud": "absent", "hla_b27": {"positive": 0.9, "negative": 0.1}})
+    belief["scleromyxedema"]                       # state -> probability
+
+Exact, by message passing on a clique tree (Lauritzen & Spiegelhalter 1988; Jensen et al. 1990). What makes the tree
+is imported only when one has to be made: a model that comes from the cache needs none of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from ddx.engine import logspace, propagate
+from ddx.engine.belief import BatchTable, Belief, LaneAnswers, Layout
+from ddx.engine.likelihood import Evidence, finding_weights, likelihood_of
+from ddx.engine.structure import Parts, Structure
+from ddx.errors import CaseError, ImpossibleEvidence, SpecError, UnknownState, near_misses
+from ddx.knowledge.bayesnet import BayesNet, LocalModel
+
+Floats = npt.NDArray[np.float64]
+Events = Mapping[str, tuple[str, tuple[str, ...]]]
+
+LIMIT_BYTES = 2 << 30
+EFFORT = 8  # how long the compiler looks for a smaller tree: about EFFORT / 20 s for a network of a thousand nodes
+WORKING_BYTES = 1 << 20  # of one chunk of lanes
+LEVELS_BELOW = 100_000  # entries up to which one query goes level by level
+
+
+def compile_network(
+    network: BayesNet, *, events: Events | None = None, limit_bytes: int = LIMIT_BYTES, effort: int = EFFORT
+) -> Model:
+    """The network, ready for queries. TooLarge, before anything is allocated, where it needs more than `limit_bytes`."""
+    from ddx.engine.cliquetree import build
+    from ddx.engine.factors import factorise
+
+    named = dict(events or {})
+    _check_events(network, named)
+    found, order = factorise(network, effort)
+    structure = build(found, order, len(network.nodes), limit_bytes)
+    of_node = {node: (span.start, span.stop) for node, span in found.of_node.items()}
+    parts = Parts(found.cards, tuple(factor.scope for factor in found.factors), of_node)
+    product = propagate.products(structure, structure.tables)
+    structure = replace(structure, potentials=propagate.conditionals(structure, product))
+    return Model(Layout.of(network.states, named), structure, parts, lambda: network, Settings(limit_bytes, effort))
+
+
+def _check_events(network: BayesNet, events: Events) -> None:
+    for event, (node, labels) in events.items():
+        if node not in network.states:
+            raise SpecError(f"the event {event} speaks of {node}", where=network.name, remedy=near_misses(node, network.states))
+        unknown = [label for label in labels if label not in network.states[node]]
+        if unknown or not labels:
+            known = ", ".join(network.states[node])
+            raise SpecError(f"the event {event} names {unknown or 'no state'} of {node}, which has {known}", where=network.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a model was compiled, and is compiled anew where new numbers need new structure."""
+
+    limit_bytes: int = LIMIT_BYTES
+    effort: int = EFFORT
+
+
+class Model:
+    """A compiled network; nothing about it changes. Made by `compile_network` or fetched from the cache."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        structure: Structure,
+        parts: Parts,
+        network: Callable[[], BayesNet],
+        settings: Settings,
+    ) -> None:
+        self.layout = layout
+        self.structure = structure
+        self.parts = parts
+        self.settings = settings
+        self._network = network
+
+    @cached_property
+    def nodes(self) -> tuple[str, ...]:
+        return tuple(self.layout.states)
+
+    @property
+    def states(self) -> Mapping[str, tuple[str, ...]]:
+        return self.layout.states
+
+    @property
+    def events(self) -> Events:
+        return self.layout.events
+
+    @cached_property
+    def offsets(self) -> Mapping[str, slice]:
+        """Where a node's states stand on the axis of all states."""
+        return {node: slice(first, last) for node, (first, last) in self.layout.spans.items()}
+
+    @cached_property
+    def network(self) -> BayesNet:
+        return self._network()
+
+    def __repr__(self) -> str:
+        return f"<Model, {len(self.nodes)} nodes, {self.structure.cliques} cliques, {self.structure.entries:,} entries>"
+
+    def likelihood(self, evidence: Evidence) -> Floats:
+        """(states,) the evidence as a lane. UnknownFinding, UnknownState or CaseError where it cannot be read."""
+        return likelihood_of(self.layout, evidence)
+
+    def posteriors(self, evidence: Evidence | None = None) -> Belief:
+        """P(every node | evidence). ImpossibleEvidence names a smallest impossible set where P(evidence) = 0."""
+        said = evidence or {}
+        lane = self.likelihood(said)
+        values, log_evidence = self._one(lane)
+        if log_evidence == -np.inf:
+            raise ImpossibleEvidence(self._impossible(said))
+        return Belief(self.layout, values.tolist(), log_evidence)
+
+    def posteriors_batch(self, states: npt.ArrayLike, *, mark_impossible: bool = False) -> BatchTable:
+        """P(every node | case) for int `states` (cases, nodes) of state indices, -1 where not observed.
+
+        A case of probability 0 raises ImpossibleEvidence, which names it by row and a smallest impossible set of its
+        findings; with `mark_impossible` its row is 0 throughout and its log_evidence -inf instead. No case ever
+        touches another.
+        """
+        observed = self._checked_cases(states)
+        values = np.empty((len(observed), self.layout.total))
+        log_evidence = np.empty(len(observed))
+        width = self._width()
+        for start in range(0, len(observed), width):
+            answers = self._some(self._lanes_of(observed[start : start + width]), True)
+            values[start : start + width] = answers.marginals.T
+            log_evidence[start : start + width] = answers.log_evidence
+        if not mark_impossible and np.isneginf(log_evidence).any():
+            row = int(np.argmax(np.isneginf(log_evidence)))
+            said = {n: self.states[n][s] for n, s in zip(self.nodes, observed[row].tolist(), strict=True) if s >= 0}
+            raise ImpossibleEvidence([f"case {row}: {name}" for name in self._impossible(said)])
+        return BatchTable(self.layout, values, log_evidence)
+
+    def lanes(self, likelihood: Floats, *, marginals: bool = True) -> LaneAnswers:
+        """All marginals (states, lanes) and log P(evidence) for a likelihood (states, lanes); see `LaneAnswers`."""
+        lanes = np.asarray(likelihood, dtype=np.float64)
+        if lanes.ndim != 2 or lanes.shape[0] != self.layout.total:
+            raise ValueError(f"lanes of shape {lanes.shape}, but ({self.layout.total}, lanes) is needed")
+        width = self._width()
+        parts = [self._some(lanes[:, k : k + width], marginals) for k in range(0, lanes.shape[1], width)]
+        if len(parts) == 1:
+            return parts[0]
+        empty = np.empty((self.layout.total if marginals else 0, 0))
+        return LaneAnswers(
+            np.concatenate([empty, *(p.marginals for p in parts)], axis=1),
+            np.concatenate([np.empty(0), *(p.log_evidence for p in parts)]),
+        )
+
+    def log_evidence(self, evidence: Evidence) -> float:
+        """log P(evidence) in nats; -inf where it is impossible."""
+        return float(self.lanes(self.likelihood(evidence)[:, None], marginals=False).log_evidence[0])
+
+    def with_tables(self, tables: Mapping[str, npt.ArrayLike | LocalModel]) -> Model:
+        """The same network with other numbers for some nodes, sharing all structure.
+
+        An array has the layout of the node's dense table (parent states ..., child states); a `Table` or `NoisyMax`
+        must have the parents of the one it replaces. New zeros are fine; a number where the compiler had found an
+        impossible entry needs a new structure, which is compiled.
+        """
+        from ddx.engine.retable import retabled
+
+        return retabled(self, tables)
+
+    def share_plans(self, other: Model) -> None:
+        """Take over the plans of a model with the same structure."""
+        for plan in ("_levels", "_cliquewise"):
+            if plan in other.__dict__:
+                self.__dict__[plan] = other.__dict__[plan]
+
+    # one query, many lanes
+
+    @cached_property
+    def _levels(self) -> propagate.Levels:
+        return propagate.Levels(self.structure)
+
+    @cached_property
+    def _cliquewise(self) -> propagate.Lanes:
+        return propagate.Lanes(self.structure)
+
+    @cached_property
+    def _logs(self) -> Floats:
+        return logspace.log_products(self.structure, self.structure.tables)
+
+    def _one(self, lane: Floats) -> tuple[Floats, float]:
+        if self.structure.entries <= LEVELS_BELOW:
+            values, log_evidence = self._levels.run(self.structure.potentials, lane)
+            if log_evidence > propagate.TRUSTED_ABOVE_NATS:
+                return values, log_evidence
+        answers = self._some(lane[:, None], True)
+        return answers.marginals[:, 0], float(answers.log_evidence[0])
+
+    def _some(self, lanes: Floats, marginals: bool) -> LaneAnswers:
+        values, log_evidence = self._cliquewise.run(self.structure.potentials, lanes, marginals)
+        doubtful = ~(log_evidence > propagate.TRUSTED_ABOVE_NATS)
+        if doubtful.any():
+            again, logs = logspace.run(self.structure, self._logs, lanes[:, doubtful], marginals)
+            log_evidence[doubtful] = logs
+            if marginals:
+                values[:, doubtful] = again
+        return LaneAnswers(values, log_evidence)
+
+    def _width(self) -> int:
+        """Lanes of one chunk."""
+        return max(1, min(256, WORKING_BYTES // (8 * self.structure.entries)))
+
+    def _lanes_of(self, observed: npt.NDArray[np.int64]) -> Floats:
+        node, state = self._state_axis
+        seen = observed[:, node].T  # (states, cases)
+        return ((seen < 0) | (seen == state[:, None])).astype(np.float64)
+
+    @cached_property
+    def _state_axis(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+        counts = np.diff(self.structure.node_start)
+        node = np.repeat(np.arange(len(counts)), counts)
+        return node, np.arange(len(node)) - self.structure.node_start[node]
+
+    def _checked_cases(self, states: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        cases = np.asarray(states)
+        if cases.ndim != 2 or cases.shape[1] != len(self.nodes) or not np.issubdtype(cases.dtype, np.integer):
+            raise CaseError(
+                f"cases of shape {cases.shape} and type {cases.dtype}; integers (cases, {len(self.nodes)}) are needed"
+            )
+        wrong = (cases < -1) | (cases >= np.diff(self.structure.node_start))
+        if wrong.any():
+            row, column = (int(i) for i in np.argwhere(wrong)[0])
+            node = self.nodes[column]
+            raise UnknownState(
+                f"case {row}: {node} has the states 0 to {len(self.states[node]) - 1}, and -1 for not observed, "
+                f"but not {int(cases[row, column])}"
+            )
+        return cases.astype(np.int64)
+
+    def _impossible(self, evidence: Evidence) -> Sequence[str]:
+        from ddx.engine.impossible import smallest_impossible
+
+        weights = {}
+        for name, said in evidence.items():
+            label = f"{name}={said}" if isinstance(said, str) else name
+            weights[label] = finding_weights(self.layout, name, said)
+        return smallest_impossible(self, weights)

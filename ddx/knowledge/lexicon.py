@@ -1,0 +1,313 @@
+"""The names of a network: which finding, state or disease a word means.
+
+Names resolve by exact id, then exact alias or synonym, then unique prefix; case, `-`, `_` and spaces do not matter.
+What fits nothing is refused with near misses, what fits several with the candidates: nothing is guessed.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from ddx.errors import CaseError, UnknownFinding, UnknownName, UnknownState
+from ddx.evidence import Observed
+from ddx.knowledge.spec import Finding, Network, Quantity
+
+ABSENT = ("absent", "negative", "no", "normal", "none", "false", "poor")
+PRESENT = ("present", "positive", "yes", "abnormal", "true", "elevated", "increased", "good")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of the differential: a disease, or a named event over the states of a node.
+
+    `of` is the node where the entry is an event of it, else None; `states` are the states in which it is present.
+    """
+
+    id: str
+    label: str
+    node: str
+    states: tuple[str, ...]
+    serious: bool = False
+    of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Askable:
+    """A finding or context variable as the lexicon needs it."""
+
+    id: str
+    label: str
+    states: tuple[str, ...]
+    absent: str | None
+    present: str | None
+    quantity: Quantity | None = None
+    state_aliases: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """What a name stands for: a finding, a context or the entry of a disease, and its state where one is named."""
+
+    kind: str  # "finding" | "context" | "disease"
+    id: str
+    node: str
+    state: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A case resolved against a network: what is used and what was left open, in the order given."""
+
+    used: tuple[tuple[str, str | Mapping[str, float]], ...]
+    unknown: tuple[str, ...]
+
+    def as_mapping(self) -> dict[str, str | Mapping[str, float]]:
+        return dict(self.used)
+
+
+class Lexicon:
+    """Resolves names of one network. Make one with `of_network` or `of_states`."""
+
+    def __init__(
+        self,
+        askables: Iterable[Askable],
+        entries: Iterable[Entry],
+        words: Mapping[str, tuple[Meant, ...]],
+        subjects: Mapping[str, str],
+    ) -> None:
+        self.askables = {a.id: a for a in askables}
+        self.entries = {e.id: e for e in entries}
+        self._words = words  # normalised word -> what it means; ids first
+        self._subjects = subjects  # key of a case's subject block -> context variable
+
+    def finding(self, name: str) -> Askable:
+        """The finding or context variable of that name; UnknownFinding with near misses."""
+        meant = self._resolve(name, ("finding", "context"))
+        if meant is None:
+            raise UnknownFinding(f"no finding {name!r} in this network. {self._hint(name, ('finding', 'context'))}")
+        return self.askables[meant.node]
+
+    def disease(self, name: str) -> Meant:
+        """The entry of the differential of that name; UnknownName with near misses."""
+        meant = self._resolve(name, ("disease",))
+        if meant is None:
+            raise UnknownName(f"no disease {name!r} in this network. {self._hint(name, ('disease',))}")
+        return meant
+
+    def anything(self, name: str) -> Meant:
+        """The finding, context or disease of that name; UnknownName with near misses."""
+        kinds = ("disease", "finding", "context")
+        meant = self._resolve(name, kinds)
+        if meant is None:
+            raise UnknownName(f"nothing in this network is called {name!r}. {self._hint(name, kinds)}")
+        return meant
+
+    def state(self, askable: Askable, written: str) -> str:
+        """The state of a finding that a written word or value means; UnknownState lists the states."""
+        if written in askable.states:
+            return written
+        folded = {_fold(s): s for s in askable.states}
+        folded.update({_fold(a): s for a, s in askable.state_aliases.items()})
+        if _fold(written) in folded:
+            return folded[_fold(written)]
+        if askable.quantity is not None:
+            state = _state_of_value(askable.quantity, written)
+            if state is not None:
+                return state
+        raise UnknownState(f"{askable.id} has no state {written!r}. {_states_hint(askable)}")
+
+    def observe(self, observed: Observed) -> tuple[str, str | Mapping[str, float] | None]:
+        """(finding id, state or likelihood or None for unknown) of a finding as written."""
+        askable, written = self._named(observed)
+        if observed.likelihood is not None:
+            weights = {self.state(askable, s): w for s, w in observed.likelihood.items()}
+            missing = [s for s in askable.states if s not in weights]
+            if missing:
+                raise UnknownState(
+                    f"{askable.id}: the likelihood gives no weight for {', '.join(missing)}. Give every state one."
+                )
+            return askable.id, weights
+        return askable.id, None if written is None else self.state(askable, written)
+
+    def subject(self, subject: Mapping[str, str]) -> list[Observed]:
+        """The `subject` block of a case as observations of context variables; unknown keys are refused."""
+        found = []
+        for key, value in subject.items():
+            if key not in self._subjects:
+                known = ", ".join(self._subjects) or "none"
+                raise CaseError(f"subject has the key {key!r}, but this network knows {known}.")
+            found.append(Observed(self._subjects[key], value, where="subject"))
+        return found
+
+    def search(self, text: str) -> tuple[Meant, ...]:
+        """Everything whose id, label, alias or synonym contains the text, or is close to it."""
+        wanted = _fold(text)
+        hits = [m for word, meant in self._words.items() if wanted in word for m in meant]
+        if not hits:
+            close = difflib.get_close_matches(wanted, self._words, n=8, cutoff=0.6)
+            hits = [m for word in close for m in self._words[word]]
+        return tuple(dict.fromkeys(hits))
+
+    def _named(self, observed: Observed) -> tuple[Askable, str | None]:
+        """`no-x` means x absent unless something is called `no-x`."""
+        name, written = observed.name, observed.state
+        if written == "present" and observed.where == "on the line":
+            if self._resolve(name, ("finding", "context")) is None and _fold(name).startswith("no "):
+                name, written = name[3:], "absent"
+            askable = self.finding(name)
+            return askable, _plain(askable, written)
+        return self.finding(name), written
+
+    def _resolve(self, name: str, kinds: tuple[str, ...]) -> Meant | None:
+        word = _fold(name)
+        exact = [m for m in self._words.get(word, ()) if m.kind in kinds]
+        if exact:
+            return exact[0]
+        hits = [
+            m
+            for known, meant in self._words.items()
+            if word and known.startswith(word)
+            for m in meant
+            if m.kind in kinds
+        ]
+        nodes = list(dict.fromkeys((m.id, m.state) for m in hits))
+        if len(nodes) > 1:
+            names = ", ".join(sorted({m.id for m in hits})[:6])
+            raise (UnknownFinding if "finding" in kinds else UnknownName)(
+                f"{name!r} fits several: {names}. Type more of it."
+            )
+        return hits[0] if hits else None
+
+    def _hint(self, name: str, kinds: tuple[str, ...]) -> str:
+        words = [w for w, meant in self._words.items() if any(m.kind in kinds for m in meant)]
+        close = difflib.get_close_matches(_fold(name), words, n=3, cutoff=0.6)
+        ids = dict.fromkeys(next(m.id for m in self._words[w] if m.kind in kinds) for w in close)
+        return f"Did you mean {' or '.join(ids)}?" if ids else "`ddx find TEXT` looks names up."
+
+
+def of_network(network: Network) -> Lexicon:
+    """The lexicon of a clinical network; of a view, only what it chose can be named."""
+    entries = tuple(chosen_entries(network))
+    words: dict[str, list[Meant]] = {}
+
+    def add(word: str, meant: Meant) -> None:
+        listed = words.setdefault(_fold(word), [])
+        if meant not in listed:
+            listed.append(meant)
+
+    for rank in range(4):  # ids first, then aliases, then synonyms, then labels
+        for word, meant in _names(network, entries, rank):
+            add(word, meant)
+    subjects = {(c.subject or cid): cid for cid, c in network.context.items()}
+    return Lexicon(_askables(network), entries, {w: tuple(m) for w, m in words.items()}, subjects)
+
+
+def of_states(states: Mapping[str, tuple[str, ...]]) -> Lexicon:
+    """The lexicon of a network without roles: every node can be asked, under its own name."""
+    askables = [Askable(node, node, labels, *_poles(labels, None, None)) for node, labels in states.items()]
+    return Lexicon(askables, (), {_fold(n): (Meant("finding", n, n),) for n in states}, {})
+
+
+def entries_of(network: Network) -> Iterable[Entry]:
+    """The entries of the differential, in the order of the file."""
+    for node, disease in network.diseases.items():
+        if disease.reported:
+            for event_id, event in disease.reported.items():
+                yield Entry(event_id, event.label, node, event.states, event.serious, node)
+        else:
+            yield Entry(node, disease.label, node, disease.states[1:], disease.serious)
+
+
+def chosen_entries(network: Network) -> Iterable[Entry]:
+    """The entries that are reported: those of the view, where the network is one."""
+    return (e for e in entries_of(network) if network.view is None or e.id in network.view.diseases)
+
+
+def _chosen_findings(network: Network) -> dict[str, Finding]:
+    if network.view is None:
+        return network.findings
+    return {name: network.findings[name] for name in network.view.findings}
+
+
+def _names(network: Network, entries: tuple[Entry, ...], rank: int) -> Iterable[tuple[str, Meant]]:
+    for entry in entries:
+        event = network.diseases[entry.node].reported.get(entry.id)
+        state = entry.states[0] if entry.of and len(entry.states) == 1 else None
+        meant = Meant("disease", entry.id, entry.node, state if entry.of else None)
+        block = event or network.diseases[entry.node]
+        yield from ((w, meant) for w in ([entry.id], block.aliases, (), [entry.label])[rank])
+    for node, disease in network.diseases.items():
+        first = next((e for e in entries if e.node == node), None)
+        if first is None:
+            continue
+        whole = Meant("disease", first.id if not disease.reported else node, node)
+        yield from ((w, whole) for w in ([node], disease.aliases, disease.synonyms, [disease.label])[rank])
+        if rank == 1:
+            for state, aliases in disease.state_aliases.items():
+                yield from ((w, Meant("disease", _entry_of_state(entries, node, state), node, state)) for w in aliases)
+    for fid, finding in _chosen_findings(network).items():
+        meant = Meant("finding", fid, fid)
+        yield from ((w, meant) for w in ([fid], finding.aliases, finding.synonyms, [finding.label])[rank])
+    for cid, context in network.context.items():
+        meant = Meant("context", cid, cid)
+        yield from ((w, meant) for w in ([cid], [context.subject or cid], (), [context.label])[rank])
+
+
+def _entry_of_state(entries: tuple[Entry, ...], node: str, state: str) -> str:
+    return next((e.id for e in entries if e.node == node and state in e.states), node)
+
+
+def _askables(network: Network) -> Iterable[Askable]:
+    for fid, f in _chosen_findings(network).items():
+        states = (*f.states, "not_applicable") if f.model.kind == "attribute" else f.states
+        yield Askable(fid, f.label, states, *_poles(f.states, f.absent, f.present), f.quantity)
+    for cid, c in network.context.items():
+        yield Askable(cid, c.label, c.states, None, None, c.quantity, c.aliases)
+
+
+def _poles(states: tuple[str, ...], absent: str | None, present: str | None) -> tuple[str | None, str | None]:
+    """The states that `no-NAME` and `NAME` mean, where that is plain: as declared, or by the usual words."""
+    if len(states) == 2 and absent is None and present is None:
+        for low, high in (states, states[::-1]):
+            if low in ABSENT or high in PRESENT:
+                return low, high
+        return None, None
+    if absent is None:
+        absent = next((s for s in states if s in ABSENT), None)
+    return absent, present
+
+
+def _plain(askable: Askable, word: str | None) -> str | None:
+    """The state that `NAME` (present) or `no-NAME` (absent) means; refused where that is not plain."""
+    meant = askable.present if word == "present" else askable.absent
+    if meant is None:
+        raise UnknownState(f"{askable.id} needs a state: write {askable.id}=STATE. {_states_hint(askable)}")
+    return meant
+
+
+def _state_of_value(quantity: Quantity, written: str) -> str | None:
+    """The state in whose range a measured value lies; None where the text is no number."""
+    text = written[: -len(quantity.unit)].strip() if written.endswith(quantity.unit) else written
+    if "," in text:
+        raise UnknownState(f"{written!r} has a comma. Write the decimal with a point.")
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    if not 0 <= value < 1e9:
+        raise UnknownState(f"{written!r} is not a value in {quantity.unit}.")
+    above = sum(value >= cut if quantity.equal == "above" else value > cut for cut in quantity.cuts)
+    return quantity.states[above]
+
+
+def _states_hint(askable: Askable) -> str:
+    hint = f"Its states: {', '.join(askable.states)}"
+    if askable.quantity is not None:
+        hint += f", or a value in {askable.quantity.unit}"
+    return hint + "."
+
+
+def _fold(word: str) -> str:
+    return " ".join(word.replace("_", " ").replace("-", " ").casefold().split())

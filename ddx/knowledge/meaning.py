@@ -1,0 +1,406 @@
+"""What a well-shaped network must also mean: names that resolve, rows that add up, gates that exist.
+
+Each fault is (place in the file, message, remedy). An empty list is a network that can be compiled, cycles aside:
+those are found when its families are put together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeGuard
+
+from ddx.documents import Place
+from ddx.errors import near_misses
+from ddx.knowledge import spec
+from ddx.knowledge.lexicon import Entry, entries_of
+
+Fault = tuple[Place, str, str]
+
+NOT_APPLICABLE = "not_applicable"
+ROW_TOLERANCE = 1e-5
+
+KINDS: dict[str, tuple[str, ...]] = {
+    "Noisy": ("noisy-or", "noisy-max"),
+    "Table": ("table",),
+    "Deterministic": ("deterministic",),
+    "Attribute": ("attribute",),
+}
+
+AnyModel = spec.Noisy | spec.Table | spec.Deterministic | spec.Attribute
+
+
+def states_of(network: spec.Network) -> dict[str, tuple[str, ...]]:
+    """Every variable with its states; an attribute has `not_applicable` as its last."""
+    states: dict[str, tuple[str, ...]] = {c: context.states for c, context in network.context.items()}
+    states.update({d: disease.states for d, disease in network.diseases.items()})
+    states.update({x: latent.states for x, latent in network.latents.items()})
+    for name, finding in network.findings.items():
+        gated = finding.model.kind == "attribute"
+        states[name] = (*finding.states, NOT_APPLICABLE) if gated else finding.states
+    return states
+
+
+def models_of(network: spec.Network) -> dict[str, AnyModel]:
+    """Every variable that has a model, in the order of the file."""
+    models: dict[str, AnyModel] = {d: x.model for d, x in network.diseases.items() if x.model is not None}
+    models.update({d: x.model for d, x in network.latents.items() if x.model is not None})
+    models.update({d: x.model for d, x in network.findings.items()})
+    return models
+
+
+def cause_states(network: spec.Network, cause: str) -> tuple[str, tuple[str, ...]] | None:
+    """(node, states) that a cause stands for: `node=state`, an entry, or a node of two states; None where none."""
+    node, equals, state = cause.partition("=")
+    states = states_of(network)
+    if equals:
+        return (node, (state,)) if node in states and state in states[node] else None
+    for entry in entries_of(network):
+        if entry.id == cause and (entry.of is not None or len(network.diseases[entry.node].states) == 2):
+            return entry.node, entry.states
+    if cause in states and len(states[cause]) == 2:
+        return cause, states[cause][1:]
+    return None
+
+
+def faults(network: spec.Network) -> list[Fault]:
+    """Everything that is wrong with a network whose shape is right."""
+    return [
+        *_name_faults(network),
+        *_setting_faults(network),
+        *(f for name in network.diseases for f in _disease_faults(network, name)),
+        *(f for name, model in models_of(network).items() for f in _model_faults(network, name, model)),
+        *(f for name in network.findings for f in _finding_faults(network, name)),
+        *_number_faults(network),
+    ]
+
+
+def view_faults(view: spec.ViewFile, base: spec.Network) -> list[Fault]:
+    """Names of a view that its network does not have."""
+    entries = {e.id for e in entries_of(base)}
+    found: list[Fault] = []
+    for key, chosen, known in (("diseases", view.diseases, entries), ("findings", view.findings, set(base.findings))):
+        for i, name in enumerate(chosen):
+            if name not in known:
+                found.append(((key, i), f"{name!r} is not among the {key} of {view.of}", near_misses(name, known)))
+    if view.default_setting and view.default_setting not in base.settings:
+        found.append(
+            (
+                ("default_setting",),
+                f"no setting {view.default_setting!r}",
+                near_misses(view.default_setting, base.settings),
+            )
+        )
+    return found
+
+
+def _name_faults(network: spec.Network) -> Iterator[Fault]:
+    seen: dict[str, str] = {}
+    for group in ("context", "diseases", "latents", "findings"):
+        for name in getattr(network, group):
+            if name in seen:
+                yield (
+                    (group, name),
+                    f"{name} is already one of the {seen[name]}",
+                    "Names are shared by all variables: rename one.",
+                )
+            seen[name] = group
+    for name, disease in network.diseases.items():
+        for event in disease.reported:
+            if event in seen:
+                yield (
+                    ("diseases", name, "reported", event),
+                    f"{event} is already one of the {seen[event]}",
+                    "Rename one.",
+                )
+            seen[event] = "reported entries"
+    for name, states in states_of(network).items():
+        group = seen[name]
+        if len(states) < 2 or len(set(states)) < len(states):
+            yield (group, name, "states"), f"{name} needs two or more states, each once", "Mend its states."
+    if network.default_setting not in network.settings:
+        yield (
+            ("default_setting",),
+            f"no setting {network.default_setting!r}",
+            near_misses(network.default_setting, network.settings),
+        )
+
+
+def _disease_faults(network: spec.Network, name: str) -> Iterator[Fault]:
+    disease, place = network.diseases[name], ("diseases", name)
+    for event_id, event in disease.reported.items():
+        for state in event.states:
+            if state not in disease.states[1:]:
+                yield (
+                    (*place, "reported", event_id, "states"),
+                    f"{name} has no present state {state!r}",
+                    near_misses(state, disease.states[1:]),
+                )
+    for state in (*disease.state_aliases, *disease.state_labels):
+        if state not in disease.states:
+            yield place, f"{name} has no state {state!r}", near_misses(state, disease.states)
+    for i, profile in enumerate(disease.profile):
+        at = (*place, "profile", i)
+        if profile.context not in network.context:
+            yield (*at, "context"), f"no context {profile.context!r}", near_misses(profile.context, network.context)
+            continue
+        if profile.of is not None and profile.of not in disease.states[1:]:
+            yield (
+                (*at, "of"),
+                f"{name} has no present state {profile.of!r}",
+                near_misses(profile.of, disease.states[1:]),
+            )
+        states = network.context[profile.context].states
+        if profile.kind == "share":
+            yield from _row_faults(profile.row, states, (*at, "row"))
+        elif set(profile.row) != set(states):
+            yield (*at, "row"), "a rate is needed for each of " + ", ".join(states), "Give every state its rate."
+
+
+def _model_faults(network: spec.Network, name: str, model: AnyModel) -> Iterator[Fault]:
+    group = next(g for g in ("diseases", "latents", "findings") if name in getattr(network, g))
+    place: Place = (group, name, "model")
+    states = getattr(network, group)[name].states
+    if isinstance(model, spec.Noisy):
+        yield from _noisy_faults(network, model, states, place)
+    elif isinstance(model, spec.Attribute):
+        yield from _condition_faults(network, model.gate, (*place, "gate"))
+        yield from _row_faults(model.background, states, (*place, "background"))
+        yield from _given_faults(network, model.given, states, place)
+        for group_of in model.precedence:
+            for cause in group_of:
+                if cause not in model.given:
+                    yield (*place, "precedence"), f"{cause!r} has no row under given", near_misses(cause, model.given)
+    else:
+        yield from _parent_faults(network, model, states, place)
+
+
+def _noisy_faults(network: spec.Network, model: spec.Noisy, states: tuple[str, ...], place: Place) -> Iterator[Fault]:
+    if model.kind == "noisy-or" and len(states) != 2:
+        yield (*place, "kind"), f"a noisy-or has two states, this has {len(states)}", "Write noisy-max."
+    yield from _row_faults(model.background, states, (*place, "background"))
+    yield from _given_faults(network, model.given, states, place)
+    for cause, ratio in model.odds_ratios.items():
+        yield from _cause_faults(network, cause, (*place, "odds_ratios", cause))
+        if ratio.value <= 0:
+            yield (*place, "odds_ratios", cause), f"an odds ratio of {ratio.value}", "It must be above 0."
+        if cause in model.given:
+            yield (*place, "odds_ratios", cause), f"{cause} has a row and an odds ratio", "Keep one."
+    for i, stratum in enumerate(model.strata):
+        at = (*place, "strata", i)
+        yield from _condition_faults(network, stratum.when, (*at, "when"), only=network.context)
+        yield from _row_faults(stratum.row, states, (*at, "row"))
+        if stratum.cause is not None and stratum.cause not in model.given:
+            yield (*at, "cause"), f"{stratum.cause!r} has no row under given", near_misses(stratum.cause, model.given)
+
+
+def _parent_faults(
+    network: spec.Network, model: spec.Table | spec.Deterministic, states: tuple[str, ...], place: Place
+) -> Iterator[Fault]:
+    known = states_of(network)
+    for i, parent in enumerate(model.parents):
+        if parent not in known:
+            yield (*place, "parents", i), f"unknown parent {parent!r}", near_misses(parent, known)
+    rows: tuple[spec.TableRow | spec.Rule, ...] = model.rows if isinstance(model, spec.Table) else model.rules
+    key = "rows" if isinstance(model, spec.Table) else "rules"
+    for i, item in enumerate(rows):
+        yield from _condition_faults(network, item.when, (*place, key, i, "when"), only=model.parents)
+        if isinstance(item, spec.TableRow):
+            yield from _row_faults(item.row, states, (*place, key, i, "row"))
+        elif item.state not in states:
+            yield (*place, key, i, "state"), f"no state {item.state!r}", near_misses(item.state, states)
+    if isinstance(model, spec.Deterministic) and model.otherwise not in states:
+        yield (*place, "otherwise"), f"no state {model.otherwise!r}", near_misses(model.otherwise, states)
+    if isinstance(model, spec.Table) and model.otherwise is not None:
+        yield from _row_faults(model.otherwise, states, (*place, "otherwise"))
+
+
+def _given_faults(
+    network: spec.Network, given: Mapping[str, spec.Row], states: tuple[str, ...], place: Place
+) -> Iterator[Fault]:
+    meant: dict[tuple[str, str], str] = {}
+    for cause, row in given.items():
+        at = (*place, "given", cause)
+        yield from _cause_faults(network, cause, at)
+        yield from _row_faults(row, states, at)
+        found = cause_states(network, cause)
+        for state in found[1] if found else ():
+            key = (found[0], state) if found else ("", "")
+            if key in meant:
+                yield at, f"{cause} says again what {meant[key]} says ({key[0]}={state})", "Keep one."
+            meant[key] = cause
+
+
+def _cause_faults(network: spec.Network, cause: str, place: Place) -> Iterator[Fault]:
+    if cause_states(network, cause) is None:
+        known = [*states_of(network), *(e.id for e in entries_of(network))]
+        node = cause.partition("=")[0]
+        if node in known and "=" not in cause:
+            yield place, f"{cause} has several present states", f"Name one: {cause}=STATE."
+        else:
+            yield place, f"unknown cause {cause!r}", near_misses(node, known)
+
+
+def _condition_faults(
+    network: spec.Network, condition: spec.Condition, place: Place, only: Iterable[str] | None = None
+) -> Iterator[Fault]:
+    known = states_of(network)
+    allowed = known if only is None else [*only]
+    if not condition:
+        yield place, "an empty condition", "Name at least one variable and state."
+    for variable, wanted in condition.items():
+        if variable not in allowed or variable not in known:
+            yield (
+                (*place, variable),
+                f"{variable!r} cannot stand here",
+                near_misses(variable, allowed) or f"Allowed: {', '.join(allowed)}.",
+            )
+            continue
+        for state in (wanted,) if isinstance(wanted, str) else wanted:
+            if state not in known[variable]:
+                yield (*place, variable), f"{variable} has no state {state!r}", near_misses(state, known[variable])
+
+
+def _row_faults(row: spec.Row, states: tuple[str, ...], place: Place) -> Iterator[Fault]:
+    for state in row:
+        if state not in states:
+            yield (
+                (*place, state),
+                f"no state {state!r}",
+                near_misses(state, states) or f"The states: {', '.join(states)}.",
+            )
+            return
+    missing = [s for s in states if s not in row]
+    total = sum(number.value for number in row.values() if _has_value(number))
+    if len(missing) > 1:
+        yield place, f"no number for {', '.join(missing)}", "Leave out one state at most; it takes the rest."
+    elif total > 1 + ROW_TOLERANCE or (not missing and abs(total - 1) > ROW_TOLERANCE):
+        yield place, f"the row sums to {total:.9g}, not 1", "Mend it, or leave out one state: it takes the rest."
+
+
+def _finding_faults(network: spec.Network, name: str) -> Iterator[Fault]:
+    finding, place = network.findings[name], ("findings", name)
+    for key in ("absent", "present"):
+        state = getattr(finding, key)
+        if state is not None and state not in finding.states:
+            yield (*place, key), f"no state {state!r}", near_misses(state, finding.states)
+    if finding.cost < 0:
+        yield (*place, "cost"), f"a cost of {finding.cost}", "Costs are 0 or more."
+    yield from _quantity_faults(finding.quantity, finding.states, (*place, "quantity"))
+
+
+def _quantity_faults(quantity: spec.Quantity | None, states: tuple[str, ...], place: Place) -> Iterator[Fault]:
+    if quantity is None:
+        return
+    if len(quantity.states) != len(quantity.cuts) + 1 or list(quantity.cuts) != sorted(quantity.cuts):
+        yield (
+            place,
+            f"{len(quantity.states)} states for {len(quantity.cuts)} cuts",
+            "Rising cuts, one fewer than states.",
+        )
+    for state in quantity.states:
+        if state not in states:
+            yield place, f"no state {state!r}", near_misses(state, states)
+
+
+def _setting_faults(network: spec.Network) -> Iterator[Fault]:
+    for name, setting in network.settings.items():
+        place: Place = ("settings", name)
+        if setting.inherits is not None and (setting.inherits not in network.settings or setting.inherits == name):
+            yield (
+                (*place, "inherits"),
+                f"no setting {setting.inherits!r}",
+                near_misses(setting.inherits, network.settings),
+            )
+        if setting.complaint is not None:
+            finding = network.findings.get(setting.complaint.finding)
+            if finding is None:
+                yield (
+                    (*place, "complaint", "finding"),
+                    f"no finding {setting.complaint.finding!r}",
+                    near_misses(setting.complaint.finding, network.findings),
+                )
+            elif setting.complaint.state not in finding.states:
+                yield (
+                    (*place, "complaint", "state"),
+                    f"no state {setting.complaint.state!r}",
+                    near_misses(setting.complaint.state, finding.states),
+                )
+        yield from _population_faults(network, setting, place)
+
+
+def _population_faults(network: spec.Network, setting: spec.Setting, place: Place) -> Iterator[Fault]:
+    for context, row in setting.context.items():
+        if context not in network.context:
+            yield (*place, "context", context), f"no context {context!r}", near_misses(context, network.context)
+        else:
+            yield from _row_faults(row, network.context[context].states, (*place, "context", context))
+    for cause in setting.priors:
+        yield from _cause_faults(network, cause, (*place, "priors", cause))
+    states, models = states_of(network), models_of(network)
+    for node, row in setting.backgrounds.items():
+        model = models.get(node)
+        if not isinstance(model, spec.Noisy | spec.Attribute):
+            yield (*place, "backgrounds", node), f"{node} has no background", near_misses(node, models)
+        else:
+            own = tuple(s for s in states[node] if s != NOT_APPLICABLE)
+            yield from _row_faults(row, own, (*place, "backgrounds", node))
+
+
+def _number_faults(network: spec.Network) -> Iterator[Fault]:
+    for place, number in numbers_of(network):
+        if number.source not in network.sources and not number.series:
+            yield (
+                place,
+                f"no source {number.source!r}",
+                near_misses(number.source, network.sources) or "Add it under sources.",
+            )
+        for i, series in enumerate(number.series):
+            if series.source not in network.sources:
+                yield (*place, "series", i), f"no source {series.source!r}", near_misses(series.source, network.sources)
+            if not 0 <= series.k <= series.n or series.n == 0:
+                yield (*place, "series", i), f"{series.k} of {series.n}", "k lies between 0 and n."
+        yield from _value_faults(number, place)
+
+
+def _value_faults(number: spec.Number, place: Place) -> Iterator[Fault]:
+    ways = [number.p is not None, number.k is not None, bool(number.series)]
+    if sum(ways) != 1 or (number.k is not None and number.n is None):
+        yield place, "a number needs p, or k and n, or series", "Give exactly one of them."
+        return
+    if number.k is not None and not 0 <= number.k <= (number.n or 0):
+        yield place, f"{number.k} of {number.n}", "k lies between 0 and n."
+    elif not 0 <= number.value <= 1:
+        yield place, f"{number.value} is not a probability", "Write a number from 0 to 1."
+    bounds = [b for b in (number.lo, number.hi) if b is not None]
+    if any(not 0 <= b <= 1 for b in bounds) or (len(bounds) == 2 and bounds[0] > bounds[1]):
+        yield place, f"the interval {number.lo} to {number.hi}", "lo and hi are probabilities, lo first."
+
+
+def numbers_of(network: spec.Network) -> Iterator[tuple[Place, spec.Number]]:
+    """Every number of the network with its place in the file."""
+    for group in ("settings", "diseases", "latents", "findings"):
+        for name, block in getattr(network, group).items():
+            yield from _numbers_in(block, (group, name))
+
+
+def _numbers_in(value: object, place: Place) -> Iterator[tuple[Place, spec.Number]]:
+    if isinstance(value, spec.Number):
+        yield place, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _numbers_in(item, (*place, key))
+    elif isinstance(value, tuple):
+        for i, item in enumerate(value):
+            yield from _numbers_in(item, (*place, i))
+    elif isinstance(value, spec.Block):
+        for key in value.__slots__:
+            yield from _numbers_in(getattr(value, key), (*place, key))
+
+
+def _has_value(number: spec.Number) -> TypeGuard[spec.Number]:
+    return number.p is not None or number.counts is not None
+
+
+def entries_by_id(network: spec.Network) -> dict[str, Entry]:
+    """The entries of the differential by their id."""
+    return {entry.id: entry for entry in entries_of(network)}

@@ -1,0 +1,185 @@
+"""What could this be? Every disease before and after the findings, alone and together, exactly.
+
+    prior      P(disease | setting, its complaint, age and sex)
+    posterior  P(disease | all of that and every finding)
+    lift       posterior / prior
+
+Never one disease at a time: the sets of diseases that are present together, and P(both) of pairs, come from the same
+joint distribution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ddx.engine.belief import Layout
+from ddx.engine.model import Model
+from ddx.errors import ImpossibleEvidence, SpecError
+from ddx.knowledge.lexicon import Entry
+from ddx.network import Network
+from ddx.reasoning.basis import Basis, basis_of
+from ddx.reasoning.lanes import Answers, Lanes, clamped
+from ddx.reasoning.understanding import Understood
+
+Floats = npt.NDArray[np.float64]
+
+MASS = 0.99  # combinations are listed until they hold this much,
+MOST_SETS = 64  # or until so many are listed
+PAIRED = 10  # pairs are formed among so many diseases
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """One disease of the differential. `states` is there where its node has several present states."""
+
+    entry: Entry
+    prior: float
+    posterior: float
+    states: Mapping[str, float] | None = None
+
+    @property
+    def lift(self) -> float | None:
+        """How many times as probable as before; None where it was impossible before."""
+        return self.posterior / self.prior if self.prior > 0 else None
+
+    @property
+    def id(self) -> str:
+        return self.entry.id
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """P(exactly these are present) of a combination, or P(both, whatever else) of a pair."""
+
+    diseases: tuple[str, ...]  # sorted
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two diseases: P(both), and each without the other, whatever else."""
+
+    first: Entry
+    second: Entry
+    both: float
+    first_only: float
+    second_only: float
+
+
+@dataclass(frozen=True, slots=True)
+class Differential:
+    """The answer of `diagnose`: every disease, most probable first, and what is present together."""
+
+    basis: Basis
+    diseases: tuple[Diagnosis, ...]
+    combinations: tuple[Together, ...]
+    pairs: tuple[Pair, ...]
+
+    @property
+    def together(self) -> tuple[Together, ...]:
+        """P(both) of every pair, most probable first."""
+        found = [Together(tuple(sorted((p.first.id, p.second.id))), p.both) for p in self.pairs]
+        return tuple(sorted(found, key=lambda t: (-t.probability, t.diseases)))
+
+    @property
+    def result_sha256(self) -> str:
+        return self.basis.result_sha256("differential", {"mass": MASS, "most_sets": MOST_SETS, "paired": PAIRED})
+
+    def of(self, disease: str) -> Diagnosis:
+        """The line of one disease."""
+        return next(d for d in self.diseases if d.id == disease)
+
+
+def diagnose(network: Network, model: Model, understood: Understood) -> Differential:
+    """The differential of a case. ImpossibleEvidence where its findings cannot occur together."""
+    entries = listed(network, model)
+    column = model.likelihood(understood.evidence)
+    lanes = Lanes(model)
+    before, after = lanes.add(understood.before), lanes.add_column(column)
+    answers = lanes.run()
+    log_evidence = float(answers.log_evidence_nats[after])
+    if np.isneginf(log_evidence):
+        model.posteriors(understood.evidence)  # raises, and names a smallest impossible set
+        raise ImpossibleEvidence(understood.evidence)
+    probability = answers.present(entries)  # (entries, lanes)
+    diseases = [
+        Diagnosis(e, float(probability[i, before]), float(probability[i, after]), _states(model, answers, e, after))
+        for i, e in enumerate(entries)
+    ]
+    ranked = tuple(sorted(diseases, key=lambda d: (-d.posterior, d.id)))
+    return Differential(
+        basis_of(network, understood, log_evidence),
+        ranked,
+        _combinations(model, column, entries),
+        _pairs(model, column, most_raised(ranked, PAIRED)),
+    )
+
+
+def listed(network: Network, model: Model) -> tuple[Entry, ...]:
+    """What the differential of this model lists; SpecError for a network that does not say what its diseases are."""
+    found = tuple(e for e in network.entries if e.node in model.offsets)
+    if not found:
+        raise SpecError(
+            "this network does not say which of its variables are diseases",
+            where=network.name,
+            remedy="`ddx posterior` gives the posteriors of every variable.",
+        )
+    return found
+
+
+def most_raised(diseases: Sequence[Diagnosis], count: int) -> list[Entry]:
+    """The diseases whose probability the case raised most, by posterior - prior."""
+    return [d.entry for d in sorted(diseases, key=lambda d: (d.prior - d.posterior, d.id))[:count]]
+
+
+def _states(model: Model, answers: Answers, entry: Entry, lane: int) -> dict[str, float] | None:
+    """P(each present state), and the rest as `absent`, of a disease of several present states."""
+    if len(entry.states) < 2:
+        return None
+    span, labels = model.offsets[entry.node], model.states[entry.node]
+    values = dict(zip(labels, answers.marginals[span, lane].tolist(), strict=True))
+    absent = sum(p for state, p in values.items() if state not in entry.states)
+    return {"absent": absent, **{state: values[state] for state in entry.states}}
+
+
+def _combinations(model: Model, column: Floats, entries: Sequence[Entry]) -> tuple[Together, ...]:
+    from ddx.engine.combinations import most_probable_sets
+
+    sets = most_probable_sets(_with_events(model, entries), column, [e.id for e in entries], mass=MASS, most=MOST_SETS)
+    return tuple(Together(tuple(sorted(s.events)), s.probability) for s in sets)
+
+
+def _with_events(model: Model, entries: Sequence[Entry]) -> Model:
+    """The same model, in which every entry is an event."""
+    if all(e.id in model.events for e in entries):
+        return model
+    layout = Layout(model.states, model.layout.spans, {e.id: (e.node, e.states) for e in entries})
+    named = Model(layout, model.structure, model.parts, lambda: model.network, model.settings)
+    named.share_plans(model)
+    return named
+
+
+def _pairs(model: Model, column: Floats, entries: Sequence[Entry]) -> tuple[Pair, ...]:
+    """Every pair, from one lane for each disease held present."""
+    if len(entries) < 2:
+        return ()
+    lanes = Lanes(model)
+    rest = lanes.add_column(column)
+    held = [lanes.add_column(clamped(model, column, e, present=True)) for e in entries]
+    answers = lanes.run()
+    present, absent = answers.present(entries), answers.absent(entries)
+    return tuple(
+        Pair(
+            entries[i],
+            entries[j],
+            both=float(present[j, held[i]] * present[i, rest]),
+            first_only=float(absent[j, held[i]] * present[i, rest]),
+            second_only=float(absent[i, held[j]] * present[j, rest]),
+        )
+        for i in range(len(entries))
+        for j in range(i + 1, len(entries))
+    )

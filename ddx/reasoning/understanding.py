@@ -1,0 +1,143 @@
+"""How was the case understood? Findings as written become findings and states of one network, in one setting.
+
+Nothing is guessed and nothing is dropped: every fault is told, a finding given twice is refused, and what the setting
+itself adds (its complaint counts as observed unless the case says otherwise) is marked as coming from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from ddx.errors import CaseError, ContradictoryFinding, UnknownName, near_misses
+from ddx.evidence import Case, Observed, said
+from ddx.network import Network
+
+MOST_TOLD = 5  # faults told at once
+LONGEST_NAME = 200  # characters of a finding as typed
+
+State = str | Mapping[str, float]  # a state, or a likelihood for each state
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """A finding as used. `given` is what was written where that differs; `origin` is case, line, subject or setting."""
+
+    finding: str
+    said: State
+    origin: str
+    given: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """The evidence of a case in a network: `used` in the order given, the subject and the setting's complaint first."""
+
+    setting: str | None
+    used: tuple[Used, ...]
+    unknown: tuple[str, ...]
+    context: frozenset[str]  # those of `used` that describe the patient and are no findings
+    complaint: str | None = None  # the finding that the setting's complaint is, where the evidence holds it as stated
+    ignored: tuple[str, ...] = ()
+
+    @property
+    def evidence(self) -> dict[str, State]:
+        """Everything, as the engine takes it."""
+        return {u.finding: u.said for u in self.used}
+
+    @property
+    def before(self) -> dict[str, State]:
+        """What is known before any finding: the patient and the complaint of the setting."""
+        return {u.finding: u.said for u in self.used if u.finding in self.context or u.finding == self.complaint}
+
+    @property
+    def patient(self) -> dict[str, State]:
+        """Age, sex and the like."""
+        return {u.finding: u.said for u in self.used if u.finding in self.context}
+
+    @property
+    def findings(self) -> tuple[Used, ...]:
+        """What was found or looked for, without what describes the patient."""
+        return tuple(u for u in self.used if u.finding not in self.context)
+
+
+def understand(network: Network, case: Case, setting: str | None = None) -> Understood:
+    """The case in the words of the network, in `setting`, else that of the case, else the network's default.
+
+    Raises UnknownName for a setting that is not there, ContradictoryFinding for a finding given twice, and the
+    lexicon's errors for names, states and values that mean nothing; several faults are told together.
+    """
+    chosen = chosen_setting(network, setting or case.setting)
+    context = frozenset(network.spec.context) if network.spec else frozenset()
+    seen = _resolved(network, [*network.lexicon.subject(case.subject), *case.findings])
+    used = [u for u in seen.values() if u is not None]
+    unknown = tuple(name for name, u in seen.items() if u is None)
+    complaint = network.settings[chosen].complaint if chosen else None
+    if complaint is not None and complaint.finding not in seen:
+        used.insert(0, Used(complaint.finding, complaint.state, "setting"))
+    used.sort(key=lambda u: u.finding not in context)
+    held = complaint is not None and any(u.finding == complaint.finding and u.said == complaint.state for u in used)
+    return Understood(chosen, tuple(used), unknown, context, complaint.finding if held and complaint else None)
+
+
+def chosen_setting(network: Network, wanted: str | None) -> str | None:
+    """The setting asked for, or the default; None for a network without settings."""
+    if not network.settings:
+        if wanted is not None:
+            raise UnknownName(f"{network.name} has no settings, so no setting {wanted!r}. Leave it out.")
+        return None
+    name = wanted or network.default_setting or ""
+    if name not in network.settings:
+        known = ", ".join(network.settings)
+        raise UnknownName(f"no setting {name!r}. {near_misses(name, network.settings)} Settings: {known}.")
+    return name
+
+
+def _resolved(network: Network, observed: Iterable[Observed]) -> dict[str, Used | None]:
+    """Finding -> as used, None where it is on record as unknown; raises one error for all faults."""
+    seen: dict[str, Used | None] = {}
+    first: dict[str, Observed] = {}
+    faults: list[CaseError | UnknownName] = []
+    for item in observed:
+        try:
+            finding, state = _observe(network, item)
+            if finding in seen:
+                raise ContradictoryFinding(_twice(finding, first[finding], item))
+        except (CaseError, UnknownName) as fault:
+            faults.append(fault)
+            continue
+        first[finding] = item
+        seen[finding] = None if state is None else Used(finding, state, _origin(item), _given(item, state))
+    if faults:
+        raise _together(faults)
+    return seen
+
+
+def _observe(network: Network, item: Observed) -> tuple[str, State | None]:
+    if len(item.name) > LONGEST_NAME:
+        raise CaseError(f"{item.name[:40]!r}... is no finding: it has {len(item.name):,} characters.")
+    return network.lexicon.observe(item)
+
+
+def _twice(finding: str, one: Observed, other: Observed) -> str:
+    places = " and ".join(dict.fromkeys(item.where for item in (one, other) if item.where))
+    return f"{finding} is given twice: {said(one)}, {said(other)}" + (f" ({places})" if places else "") + ". Keep one."
+
+
+def _origin(item: Observed) -> str:
+    return {"on the line": "line", "subject": "subject"}.get(item.where, "case")
+
+
+def _given(item: Observed, state: State) -> str:
+    """What was written, where it is not the state itself or the plain word for it."""
+    written = item.state or ""
+    return "" if written in (state, "present", "absent") else written
+
+
+def _together(faults: list[CaseError | UnknownName]) -> CaseError | UnknownName:
+    if len(faults) == 1:
+        return faults[0]
+    lines = [str(fault) for fault in faults[:MOST_TOLD]]
+    if len(faults) > MOST_TOLD:
+        lines.append(f"... and {len(faults) - MOST_TOLD} more")
+    return type(faults[0])("\n     ".join(lines))

@@ -1,0 +1,1 @@
+"""Answers as words, bars and JSON. No arithmetic beyond formatting."""

@@ -1,0 +1,76 @@
+"""Answers as JSON: the stable form for programs. Every disease is listed, nothing is folded or rounded."""
+
+from __future__ import annotations
+
+import json
+
+from ddx.reasoning.basis import INTENDED_USE, Basis, Plain
+from ddx.reasoning.differential import Diagnosis, Differential
+from ddx.reasoning.understanding import Used
+
+FORMAT = "ddx/differential/1"
+
+
+def written(value: Plain) -> str:
+    """The text of a JSON value: ASCII, so that it is the same bytes in every locale; ends in a newline."""
+    return json.dumps(value, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
+
+
+def head(basis: Basis) -> dict[str, Plain]:
+    """What every answer carries."""
+    understood = basis.understood
+    return {
+        "tool": {"name": "ddx", "version": basis.tool_version},
+        "network": {"name": basis.network, "version": basis.version, "sha256": basis.sha256},
+        "setting": understood.setting,
+        "exact": basis.exact,
+        "log10_evidence": basis.log10_evidence,
+        "evidence": {
+            "used": [_used(u) for u in understood.used],
+            "unknown": list(understood.unknown),
+            "ignored": list(understood.ignored),
+        },
+    }
+
+
+def differential(answer: Differential) -> dict[str, Plain]:
+    """The form ddx/differential/1."""
+    return {
+        "format": FORMAT,
+        **head(answer.basis),
+        "diseases": [_disease(d) for d in answer.diseases],
+        "combinations": [{"diseases": list(c.diseases), "probability": c.probability} for c in answer.combinations],
+        "together": [{"diseases": list(t.diseases), "probability": t.probability} for t in answer.together],
+        "intended_use": INTENDED_USE,
+        "result_sha256": answer.result_sha256,
+    }
+
+
+def _used(used: Used) -> Plain:
+    told: dict[str, Plain] = {"finding": used.finding}
+    if isinstance(used.said, str):
+        told["state"] = used.said
+    else:
+        told["likelihood"] = dict(used.said)
+    if used.given:
+        told["given"] = used.given
+    if used.origin in ("setting", "subject"):
+        told["from"] = used.origin
+    return told
+
+
+def _disease(diagnosis: Diagnosis) -> Plain:
+    told: dict[str, Plain] = {
+        "id": diagnosis.id,
+        "label": diagnosis.entry.label,
+        "prior": diagnosis.prior,
+        "posterior": diagnosis.posterior,
+        "interval": None,
+        "lift": diagnosis.lift,
+        "serious": diagnosis.entry.serious,
+    }
+    if diagnosis.entry.of is not None:
+        told["of"] = diagnosis.entry.of
+    if diagnosis.states is not None:
+        told["states"] = dict(diagnosis.states)
+    return told

@@ -1,0 +1,260 @@
+"""The differential as a page of text: a ranked list with its basis beside it.
+
+Order: what the case raised, what is serious and stays in view, what it argued against; the rest is folded into a line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from ddx.network import Network
+from ddx.reasoning.basis import INTENDED_USE, Basis
+from ddx.reasoning.differential import Diagnosis, Differential, Pair
+from ddx.reasoning.provenance import Tally
+from ddx.reasoning.standing import SECOND, leading_pair, standing
+from ddx.reasoning.weights import Carried, Weight
+from ddx.report import phrases
+from ddx.report.figures import bar, lift, percent, power_of_ten, times
+from ddx.report.surface import Surface, fitted, listed
+
+BAR_CELLS = 10
+BESIDE = 104  # from this width on the reasons stand beside the numbers
+MOST_REASONS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What else to show: every disease, and every finding as used."""
+
+    every_disease: bool = False
+    used: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Everything that the page is written from."""
+
+    network: Network
+    answer: Differential
+    carried: Mapping[str, Carried]
+    tally: Tally | None
+    surface: Surface
+    options: Options = Options()
+
+    @property
+    def basis(self) -> Basis:
+        return self.answer.basis
+
+
+def differential_text(page: Page) -> str:
+    """The whole page, ending in a newline."""
+    lines = [*_head(page), *(used_lines(page) if page.options.used else ()), "", *_table(page), ""]
+    lines += [*_one_or_two(page), "", *_foot(page)]
+    return page.surface.plain("\n".join(line.rstrip() for line in lines)) + "\n"
+
+
+def _head(page: Page) -> Iterator[str]:
+    """What was used, where it was asked, and how well founded the numbers are."""
+    lexicon, understood = page.network.lexicon, page.basis.understood
+    counted = phrases.counted(lexicon, understood)
+    if understood.findings and not page.options.used:
+        counted = counted.replace(")", "; --used lists them)")
+    parts = [counted, phrases.patient(lexicon, understood), f"{page.basis.network} {page.basis.version}".strip()]
+    parts.append(_setting(page))
+    yield from page.surface.wrapped(" · ".join(p for p in parts if p), rest="  ")
+    if understood.unknown:
+        yield from page.surface.wrapped(f"On record as unknown: {', '.join(understood.unknown)}.", rest="  ")
+    if understood.ignored:
+        yield from page.surface.wrapped(f"Ignored: {', '.join(understood.ignored)}.", rest="  ")
+    if page.tally is not None and page.tally.numbers:
+        yield from page.surface.wrapped(_founded(page.tally), rest="  ")
+
+
+def _setting(page: Page) -> str:
+    name = page.basis.understood.setting
+    if name is None:
+        return ""
+    setting = page.network.settings[name]
+    text = f"setting: {setting.label or name}"
+    assumed = [u for u in page.basis.understood.used if u.origin == "setting"]
+    if assumed:
+        asked = page.network.lexicon.askables[assumed[0].finding]
+        return f"{text} (its complaint counts as observed: {phrases.finding(asked, assumed[0].said)})"
+    if setting.complaint is not None and page.basis.understood.complaint is None:
+        return f"{text} (whose complaint this case does not have)"
+    return text
+
+
+def _founded(tally: Tally) -> str:
+    parts = [f"{percent(tally.share(grade))} {word}" for grade, word in _GRADES if tally.by_grade.get(grade)]
+    text = f"Of {tally.numbers:,} numbers behind this, {', '.join(parts)}"
+    return f"{text}; {tally.unreviewed:,} await a second reader." if tally.unreviewed else f"{text}."
+
+
+_GRADES = (("measured", "were measured"), ("memory", "are recalled"), ("judgement", "are judgement"))
+
+
+def used_lines(page: Page) -> Iterator[str]:
+    """Every finding as it was understood."""
+    lexicon = page.network.lexicon
+    yield ""
+    for used in page.basis.understood.used:
+        state = used.said if isinstance(used.said, str) else _weights_said(used.said)
+        origin = {"setting": "the complaint of the setting", "subject": "the patient"}.get(used.origin, "")
+        notes = ", ".join(part for part in (f"given as {used.given}" if used.given else "", origin) if part)
+        mark = " " if used.finding in page.basis.understood.context else phrases.sign(lexicon, used)
+        paint = page.surface.orange if mark == "-" else page.surface.blue
+        text = f"{fitted(used.finding, 30)} {state}{f'  ({notes})' if notes else ''}"
+        yield f"  {paint(mark)} {text}"
+
+
+def _weights_said(weights: Mapping[str, float]) -> str:
+    return "likelihood " + ", ".join(f"{state} {weight:g}" for state, weight in weights.items())
+
+
+def _table(page: Page) -> Iterator[str]:
+    """The ranked list in its parts."""
+    if page.options.every_disease:
+        yield _titles(page)
+        for diagnosis in page.answer.diseases:
+            yield from _row(page, diagnosis)
+        return
+    parts = standing(page.answer)
+    yield _titles(page)
+    if not parts.raised:
+        yield page.surface.faint("  (the case raises none of these diseases to 1%)")
+    for diagnosis in parts.raised:
+        yield from _row(page, diagnosis)
+    if parts.serious or parts.serious_and_rare:
+        yield "  " + page.surface.faint(page.surface.rule("kept in view (serious)"))
+        for diagnosis in parts.serious:
+            yield from _row(page, diagnosis)
+        yield from _named(page, "serious and now rare", parts.serious_and_rare, 12)
+    if parts.against:
+        yield "  " + page.surface.faint(page.surface.rule("argued against"))
+        for diagnosis in parts.against:
+            yield from _row(page, diagnosis)
+    if parts.little or parts.unmoved:
+        yield "  " + page.surface.faint(page.surface.rule())
+        yield from _named(page, "moved, but neither probable before nor now", parts.little, 3)
+        yield from _named(page, "not moved by this case", parts.unmoved, 3, hint="  (--all)")
+
+
+def _named(page: Page, what: str, diagnoses: Sequence[Diagnosis], most: int, hint: str = "") -> list[str]:
+    if not diagnoses:
+        return []
+    names = listed((f"{d.entry.label} {percent(d.posterior)}" for d in diagnoses), most)
+    return page.surface.wrapped(f"{what}: {names}{hint}", first="  ", rest="    ")
+
+
+def _label_width(page: Page) -> int:
+    longest = max(len(d.entry.label) for d in page.answer.diseases)
+    return min(longest, 24 if page.surface.width < 90 else 32)
+
+
+def _titles(page: Page) -> str:
+    text = f"  {'DIAGNOSIS'.ljust(_label_width(page))}  {'PRIOR':>5}    {'NOW':>5}  {'':{BAR_CELLS}}  LIFT"
+    return page.surface.faint(text + ("     EXPLAINS" if page.surface.width >= BESIDE else ""))
+
+
+def _row(page: Page, diagnosis: Diagnosis) -> Iterator[str]:
+    surface, raised = page.surface, (diagnosis.lift or 2.0) >= 1.0
+    paint = surface.blue if raised else surface.orange
+    filled = bar(diagnosis.posterior, BAR_CELLS, unicode=surface.unicode)
+    numbers = (
+        f"  {fitted(diagnosis.entry.label, _label_width(page))}  {percent(diagnosis.prior):>5} -> "
+        f"{surface.strong(f'{percent(diagnosis.posterior):>5}')}  {paint(filled)}{' ' * (BAR_CELLS - len(filled))}  "
+        f"{lift(diagnosis.lift):<7}"
+    )
+    reasons = _reasons(page, diagnosis)
+    if surface.width >= BESIDE:
+        indent = _label_width(page) + 2 + 2 + 5 + 4 + 5 + 2 + BAR_CELLS + 2 + 7 + 2
+        lines = Surface(surface.width).wrapped(reasons, first=" " * indent) if reasons else [""]
+        yield numbers + "  " + lines[0][indent:]
+        yield from lines[1:]
+        return
+    yield numbers
+    if reasons:
+        yield from surface.wrapped(reasons, first="      ")
+
+
+def _reasons(page: Page, diagnosis: Diagnosis) -> str:
+    """What carries a diagnosis, what argues against it, what is explained away."""
+    told = page.carried.get(diagnosis.id)
+    if told is None:
+        return ""
+    parts = [_states(diagnosis), _weighed(page, told.arguing_for)]
+    against = _weighed(page, told.arguing_against, 2 if told.arguing_for else MOST_REASONS)
+    parts.append(f"against: {against}" if against else "")
+    for away in told.explained_away:
+        parts.append(f"{_chain(page, away.weight)}: explained by {away.by.label}")
+    return "; ".join(part for part in parts if part)
+
+
+def _states(diagnosis: Diagnosis) -> str:
+    """Which form, where a disease has several and it is there at all."""
+    if not diagnosis.states or diagnosis.posterior < SECOND:
+        return ""
+    forms = [(p, state) for state, p in diagnosis.states.items() if state != "absent"]
+    return ", ".join(f"{state} {percent(p)}" for p, state in sorted(forms, reverse=True))
+
+
+def _weighed(page: Page, weights: Sequence[Weight], most: int = MOST_REASONS) -> str:
+    names = list(dict.fromkeys(_chain(page, weight) for weight in weights))
+    return ", ".join(names[:most])
+
+
+def _chain(page: Page, weight: Weight) -> str:
+    """A chain by its first finding, with how many are tied to it."""
+    first, *tied = weight.chain.findings
+    said = phrases.finding_of(page.network.lexicon, page.basis.understood, first)
+    return f"{said} (+{len(tied)} tied)" if tied else said
+
+
+def _one_or_two(page: Page) -> list[str]:
+    """How probable it is that two diseases are there at once, and which set is the most probable."""
+    pair, sets = leading_pair(page.answer), page.answer.combinations
+    sentences = [_pair_said(pair)] if pair is not None else []
+    if sets:
+        label = {d.id: d.entry.label for d in page.answer.diseases}
+        first = sets[0]
+        names = " + ".join(sorted((label[i] for i in first.diseases), key=str.casefold))
+        what = f"exactly {names}" if names else "none of the listed diseases"
+        sentences.append(f"The most probable set of all: {what} ({percent(first.probability)}).")
+        if pair is None:
+            sentences.append(f"No second disease that the case raised reaches {percent(SECOND)}.")
+    head = "One disease or two?  "
+    lines = page.surface.wrapped(" ".join(sentences), first=head, rest="  ")
+    return [lines[0].replace(head, page.surface.strong(head), 1), *lines[1:]] if sentences else []
+
+
+def _pair_said(pair: Pair) -> str:
+    one, other = pair.first.label, pair.second.label
+    alone, without = max((pair.first_only, f"{one} without {other}"), (pair.second_only, f"{other} without {one}"))
+    both = f"Both {one} and {other}: {percent(pair.both)}."
+    if alone <= 0:
+        return both
+    if pair.both >= alone:
+        return f"{both} That is {times(pair.both / alone)} probable as {without}."
+    odds = times(alone / pair.both) if pair.both > 0 else "more than 10,000 times as"
+    return f"{both} {without} is {odds} probable."
+
+
+def _foot(page: Page) -> Iterator[str]:
+    yield from page.surface.wrapped("Look a name up: ddx show NAME · this network: ddx about · for programs: --json")
+    identity = identity_lines(page.basis, page.answer.result_sha256, page.surface)
+    yield from (page.surface.faint(line) for line in identity)
+
+
+def identity_lines(basis: Basis, result_sha256: str, surface: Surface) -> list[str]:
+    """What an answer can be made again from, and what it is for."""
+    exact = "exact" if basis.exact else "approximate"
+    parts = [
+        f"ddx {basis.tool_version}",
+        f"{basis.network} {basis.version}".strip() + f" (sha256 {basis.sha256[:12]})",
+        exact,
+        f"P(evidence) {power_of_ten(basis.log10_evidence)}",
+        f"result {result_sha256[:12]}",
+    ]
+    return [*surface.wrapped(" · ".join(parts), rest="  "), *surface.wrapped(INTENDED_USE)]

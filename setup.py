@@ -1,0 +1,24 @@
+"""What pyproject.toml cannot say: the shelf of networks and the optional C kernel.
+
+`networks/` at the top of the tree is installed as `ddx/networks`. The kernel is loaded with ctypes, so that its one
+file serves every Python; without a compiler it is left out, and numpy does its work.
+"""
+
+from setuptools import Extension, find_packages, setup
+
+KERNEL = Extension(
+    "ddx.engine._kernel",
+    sources=["ddx/engine/kernel.c"],
+    extra_compile_args=["-O3"],
+    optional=True,
+    py_limited_api=True,
+)
+
+setup(
+    packages=[*find_packages(include=["ddx", "ddx.*"]), "ddx.networks", "ddx.networks.cases"],
+    package_dir={"ddx.networks": "networks"},
+    include_package_data=False,
+    package_data={"ddx": ["py.typed"], "ddx.networks": ["*.yaml"], "ddx.networks.cases": ["*.case.yaml"]},
+    ext_modules=[KERNEL],
+    options={"bdist_wheel": {"py_limited_api": "cp310"}},
+)
