@@ -1,15 +1,15 @@
 """Does the index case stand on the elicited numbers, and on which?
 
-    python benchmarks/robustness.py [--draws 120] [--seed 1]      how often each promise survives
-    python benchmarks/robustness.py --leans [CASE ...]            the elicited numbers a case leans on
+    python benchmarks/robustness.py [--draws 120] [--seed 1] [--sd 0.7]   how often each promise survives
+    python benchmarks/robustness.py --leans [CASE ...]                    the elicited numbers a case leans on
 
 Every number graded memory or judgement is moved at once: a probability p becomes logit^-1(logit p + sd z) with
-z standard normal and sd 0.7 (a factor of 2 on the odds), a row of several such numbers is renormalised, and what is
-measured in a row keeps its value. 0 and 1 stay. The roots of the setting are solved anew in every draw. A draw whose
-setting cannot be met is counted and left out.
+z standard normal; sd 0.7 is a factor of 2 on the odds. A row of several such numbers is renormalised, and what is
+measured in a row keeps its value. 0 and 1 stay. The priors of a clinic that compete for its one complaint keep their
+sum. The roots of the setting are solved anew in every draw; a draw whose setting cannot be met is counted and left out.
 
-`--leans` moves one elicited number at a time by a factor of 2 on its odds, up and down, and names those that change
-the log10 odds of the case's first diagnosis most. Only the numbers of the findings of the case are tried.
+`--leans` moves one elicited number at a time by the same factor, up and down, and names those that change the log10
+odds of the case's first two diagnoses most. Tried are the numbers of its findings and of the latent variables above.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import argparse
 import dataclasses
 import math
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -28,14 +28,14 @@ from ddx.engine.model import Model
 from ddx.errors import SpecError
 from ddx.evidence import read_case
 from ddx.knowledge import catalog, spec
-from ddx.knowledge.lexicon import of_network
+from ddx.knowledge.lexicon import Entry, of_network
 from ddx.network import Network
 
-T = TypeVar("T")
+Block = TypeVar("Block", spec.Finding, spec.Latent)
 Shift = Callable[[], float]  # what is added to the next log odds
 
 SD = 0.7
-PROMISES = {
+PROMISES: dict[str, Callable[[dict[str, float]], bool]] = {
     "scleromyxedema > 0.9": lambda f: f["sm"] > 0.9,
     "ankylosing spondylitis > 0.9": lambda f: f["as"] > 0.9,
     "both > 0.85": lambda f: f["both"] > 0.85,
@@ -48,17 +48,18 @@ def main() -> None:
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("--draws", type=int, default=120)
     words.add_argument("--seed", type=int, default=1)
+    words.add_argument("--sd", type=float, default=SD)
     words.add_argument("--leans", nargs="*", metavar="CASE")
     asked = words.parse_args()
     if asked.leans is None:
-        survive(asked.draws, asked.seed)
+        survive(asked.draws, asked.seed, asked.sd)
     else:
         network = ddx.load("scleroderma-mimics")
         for name in asked.leans or sorted(catalog.cases()):
             lean(name, network)
 
 
-def survive(draws: int, seed: int) -> None:
+def survive(draws: int, seed: int, sd: float) -> None:
     """Print how often each promise of the index case holds, and where the posteriors lie."""
     rng = np.random.default_rng(seed)
     network = ddx.load("scleroderma-mimics")
@@ -67,12 +68,12 @@ def survive(draws: int, seed: int) -> None:
     found: list[dict[str, float]] = []
     unmet = 0
     while len(found) + unmet < draws:
-        moved = perturbed(network.spec, lambda: SD * float(rng.standard_normal()))
+        moved = perturbed(network.spec, lambda: sd * float(rng.standard_normal()))
         try:
             found.append(figures(regrounded(model, moved), evidence))
         except SpecError:
             unmet += 1
-    print(f"{draws} draws, sd {SD} on the log odds of every elicited number, seed {seed}; setting not met in {unmet}")
+    print(f"{draws} draws, sd {sd} on the log odds of every elicited number, seed {seed}; setting not met in {unmet}")
     for words, holds in PROMISES.items():
         kept = sum(holds(f) for f in found)
         print(f"  {words:30} holds in {kept} of {len(found)} ({100 * kept / len(found):.0f} %)")
@@ -84,32 +85,41 @@ def survive(draws: int, seed: int) -> None:
 
 
 def lean(name: str, network: Network) -> None:
-    """Print the elicited numbers that move the first diagnosis of a case most."""
+    """Print the elicited numbers that move the first two diagnoses of a case most."""
     case = read_case(catalog.case_path(name))
     model, evidence = ddx.compile(network, setting=case.setting), evidence_of(name, network)
+    named = [network.lexicon.disease(d).id for d in (*case.expect.rank, *case.expect.rank_any)[:2]]
+    entries = [network.lexicon.entries[d] for d in named]
+    base = log10_odds(model, evidence, entries)
+    largest: list[dict[str, float]] = [{} for _ in entries]
+    for words, other in neighbours(model, network, case.setting or "", list(evidence)):
+        for i, odds in enumerate(log10_odds(other, evidence, entries)):
+            largest[i][words] = max(largest[i].get(words, 0.0), abs(odds - base[i]))
+    for entry, odds, changes in zip(entries, base, largest, strict=True):
+        top = sorted(changes.items(), key=lambda item: -item[1])[:4]
+        shown = "; ".join(f"{words} ({change:.2f})" for words, change in top)
+        print(
+            f"{name}: {entry.id} {1.0 / (1.0 + 10.0**-odds):.4f}, log10 odds {odds:+.2f}. Leans on {shown}", flush=True
+        )
+
+
+def neighbours(model: Model, network: Network, setting: str, nodes: list[str]) -> Iterator[tuple[str, Model]]:
+    """The compiled network with one elicited number of a finding, or of a latent above one, moved, and which it is."""
     assert network.spec is not None
-    meant = network.lexicon.disease((*case.expect.rank, *case.expect.rank_any)[0])
-    entry = network.lexicon.entries[meant.id]
-    base = log10_odds(model, evidence, entry.node, entry.states)
-    people = population.population(network.spec, case.setting or network.spec.default_setting)
+    people = population.population(network.spec, setting or network.spec.default_setting)
     complaint = people.complaint.finding if people.complaint else ""
-    changes: list[tuple[float, str]] = []
-    for node in evidence:
-        if node == complaint or node not in network.spec.findings:
-            continue
-        for place, moved in one_at_a_time(network.spec.findings[node]):
-            changed = dataclasses.replace(network.spec, findings={**network.spec.findings, node: moved})
-            roots = priors.Roots({}, {}, {})
-            try:
-                other = model.with_tables({node: ground.local_model(changed, people, roots, node)})
-            except SpecError:
-                continue
-            changes.append((abs(log10_odds(other, evidence, entry.node, entry.states) - base), f"{node}: {place}"))
-    largest: dict[str, float] = {}
-    for change, words in sorted(changes, reverse=True):
-        largest.setdefault(words, change)
-    shown = "; ".join(f"{words} ({change:.2f})" for words, change in list(largest.items())[:4])
-    print(f"{name}: {entry.id} {probability(base):.4f}, log10 odds {base:+.2f}. Leans on {shown}")
+    above = ground.with_ancestors(network.spec, nodes)
+    for group in ("findings", "latents"):
+        blocks = getattr(network.spec, group)
+        for node in (n for n in blocks if n in (nodes if group == "findings" else above) and n != complaint):
+            for place, moved in one_at_a_time(blocks[node]) if blocks[node].model else ():
+                parts: Any = {group: {**blocks, node: moved}}
+                changed = dataclasses.replace(network.spec, **parts)
+                try:
+                    table = ground.local_model(changed, people, ground.Roots({}, {}, {}), node)
+                    yield f"{node}: {place}", model.with_tables({node: table})
+                except SpecError:
+                    continue
 
 
 def evidence_of(name: str, network: Network) -> dict[str, str]:
@@ -135,16 +145,14 @@ def figures(model: Model, evidence: dict[str, str]) -> dict[str, float]:
     }
 
 
-def log10_odds(model: Model, evidence: dict[str, str], node: str, states: tuple[str, ...]) -> float:
-    """log10 odds of a diagnosis, from the exact probabilities of each side (near-certainty is not rounded to 1)."""
-    belief = model.posteriors(evidence)[node]
-    there = sum(belief[s] for s in belief if s in states)
-    other = sum(belief[s] for s in belief if s not in states)
-    return math.log10(there) - math.log10(other)
-
-
-def probability(log10: float) -> float:
-    return 1.0 / (1.0 + 10.0**-log10)
+def log10_odds(model: Model, evidence: dict[str, str], entries: list[Entry]) -> list[float]:
+    """log10 odds of each diagnosis, from the exact probabilities of both sides (near-certainty is not rounded to 1)."""
+    belief, found = model.posteriors(evidence), []
+    for entry in entries:
+        own = belief[entry.node]
+        there = sum(own[s] for s in own if s in entry.states)
+        found.append(math.log10(there) - math.log10(sum(own[s] for s in own if s not in entry.states)))
+    return found
 
 
 def regrounded(model: Model, network: spec.Network) -> Model:
@@ -154,18 +162,16 @@ def regrounded(model: Model, network: spec.Network) -> Model:
     return model.with_tables(dict(fresh.models))
 
 
-def perturbed(value: T, shift: Shift) -> T:
+def perturbed(value: Any, shift: Shift) -> Any:
     """A block with every elicited number in it moved; rows are kept distributions."""
     if isinstance(value, spec.Number):
         return _moved(value, shift())
     if isinstance(value, spec.Profile) and value.kind == "rate":
         return dataclasses.replace(value, row={s: perturbed(n, shift) for s, n in value.row.items()})
-    if isinstance(value, spec.Setting):
-        rows = {c: _moved_row(row, shift) for c, row in value.context.items()}
-        backgrounds = {n: _moved_row(row, shift) for n, row in value.backgrounds.items()}
-        numbers = {cause: perturbed(n, shift) for cause, n in value.priors.items()}
-        complaint = perturbed(value.complaint, shift)
-        return dataclasses.replace(value, context=rows, backgrounds=backgrounds, priors=numbers, complaint=complaint)
+    if isinstance(value, spec.Network):
+        settings = {name: _moved_setting(setting, value, shift) for name, setting in value.settings.items()}
+        parts = {k: perturbed(getattr(value, k), shift) for k in ("diseases", "latents", "findings")}
+        return dataclasses.replace(value, settings=settings, **parts)
     if isinstance(value, dict):
         if value and all(isinstance(n, spec.Number) for n in value.values()):
             return _moved_row(value, shift)
@@ -173,13 +179,13 @@ def perturbed(value: T, shift: Shift) -> T:
     if isinstance(value, tuple):
         return tuple(perturbed(item, shift) for item in value)
     if isinstance(value, spec.Block):
-        fields = {f.name: perturbed(getattr(value, f.name), shift) for f in dataclasses.fields(value)}
-        return dataclasses.replace(value, **fields)
+        block: Any = value
+        return dataclasses.replace(block, **{name: perturbed(getattr(value, name), shift) for name in names_of(value)})
     return value
 
 
-def one_at_a_time(finding: spec.Finding) -> Iterator[tuple[str, spec.Finding]]:
-    """The finding with one elicited number moved by a factor of two on its odds, up or down, and which one it is."""
+def one_at_a_time(finding: Block) -> Iterator[tuple[str, Block]]:
+    """The finding or latent with one elicited number moved, up or down, and which one it is."""
     counted: list[str] = []
 
     def label(place: tuple[str, ...], value: object) -> None:
@@ -191,21 +197,44 @@ def one_at_a_time(finding: spec.Finding) -> Iterator[tuple[str, spec.Finding]]:
         elif isinstance(value, tuple):
             for item in value:
                 label(place, item)
-        elif isinstance(value, spec.TableRow):
+        elif isinstance(value, spec.TableRow | spec.Stratum):
             label((*place, ", ".join(f"{k}={v}" for k, v in value.when.items())), value.row)
         elif isinstance(value, spec.Block):
-            for field in dataclasses.fields(value):
-                label((*place, field.name) if field.name == "background" else place, getattr(value, field.name))
+            for name in names_of(value):
+                label((*place, name) if name == "background" else place, getattr(value, name))
 
     label((), finding.model)
     for wanted, words in enumerate(counted):
         for size in (SD, -SD) if words else ():
-            at = iter(range(len(counted)))
-            yield words, perturbed(finding, lambda at=at, wanted=wanted, size=size: size if next(at) == wanted else 0.0)
+            shifts = [size if i == wanted else 0.0 for i in range(len(counted))]
+            yield words, perturbed(finding, iter(shifts).__next__)
+
+
+def names_of(block: Any) -> tuple[str, ...]:
+    """The fields of a block, in the order of its class."""
+    return tuple(field.name for field in dataclasses.fields(block))
 
 
 def elicited(number: spec.Number) -> bool:
     return number.grade != "measured"
+
+
+def _moved_setting(setting: spec.Setting, network: spec.Network, shift: Shift) -> spec.Setting:
+    """A setting moved; the priors of what can cause its complaint keep their sum, for they share the one complaint."""
+    moved = {cause: _moved(number, shift()) for cause, number in setting.priors.items()}
+    if setting.complaint is not None:
+        model = network.findings[setting.complaint.finding].model
+        assert isinstance(model, spec.Noisy)
+        sharing = [c for c in setting.priors if c in model.given and elicited(setting.priors[c])]
+        scale = sum(setting.priors[c].value for c in sharing) / sum(moved[c].value for c in sharing)
+        moved |= {c: dataclasses.replace(moved[c], p=moved[c].value * scale) for c in sharing}
+    return dataclasses.replace(
+        setting,
+        context={c: _moved_row(row, shift) for c, row in setting.context.items()},
+        backgrounds={n: _moved_row(row, shift) for n, row in setting.backgrounds.items()},
+        priors=moved,
+        complaint=perturbed(setting.complaint, shift),
+    )
 
 
 def _moved(number: spec.Number, by: float) -> spec.Number:

@@ -30,7 +30,9 @@ def main(repeats: int) -> int:
     pairs = [(cpu_seconds(BARE), cpu_seconds(QUERY)) for _ in range(repeats)]
     bare, query = (min(times) for times in zip(*pairs, strict=True))
     print(f"python -c pass          {bare * 1000:7.1f} ms CPU")
-    print(f"ddx diagnose -c seed    {query * 1000:7.1f} ms CPU   {query / bare:.1f} times   (at most {LARGEST_RATIO:.0f})")
+    print(
+        f"ddx diagnose -c seed    {query * 1000:7.1f} ms CPU   {query / bare:.1f} times   (at most {LARGEST_RATIO:.0f})"
+    )
     return int(query / bare > LARGEST_RATIO)
 
 

@@ -38,7 +38,7 @@ def test_the_name_of_the_file_says_the_format(tmp_path: Path, suffix: str, packe
     again = read_network(path)
     for mine, theirs in zip(example().nodes, again.nodes, strict=True):
         assert np.allclose(expand(example(), mine).values, expand(again, theirs).values, rtol=0, atol=1e-15)
-    assert os.listdir(tmp_path) == [path.name]
+    assert list(tmp_path.iterdir()) == [path]
     assert is_network_file(path)
 
 

@@ -24,10 +24,6 @@ from ddx.reasoning.understanding import understand
 
 SHARED = Path(os.environ.get("DDX_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 PATIENT = {"age_band": "40to59", "sex": "male", "skin_induration": "present"}
-SMALL_VIEW = (
-    "doughnut_sign dist_trunk raynaud ana anti_topo1 anti_centromere anti_rnapol3 paraprotein bm_plasma_cells "
-    "chronic_back_pain ibp hla_b27 sacroiliitis_grade_left sacroiliitis_grade_right biopsy_pattern"
-).split()
 
 
 @pytest.fixture(scope="module")
@@ -83,8 +79,10 @@ def test_the_index_case_has_two_diseases_at_once(clinic, index_case):
 
 
 def test_four_diseases_say_the_same_as_the_whole_network(index_case):
-    small = ddx.compile(ddx.load("four-diseases"))
-    evidence = {**PATIENT, **{name: index_case[name] for name in SMALL_VIEW}}
+    view = ddx.load("four-diseases")
+    small = ddx.compile(view)
+    evidence = {**PATIENT, **{name: state for name, state in index_case.items() if name in view.spec.view.findings}}
+    assert len(evidence) > 15
     assert probability(small, "scleromyxedema", evidence) > 0.9
     assert probability(small, "ankylosing_spondylitis", evidence) > 0.9
     assert probability(small, "systemic_sclerosis", evidence) < 0.05
@@ -96,27 +94,37 @@ def test_the_story_of_the_index_case(clinic):
     seen = dict(PATIENT)
     only_complaint = clinic.posteriors({"skin_induration": "present"})
     sclerosis = 1.0 - only_complaint["systemic_sclerosis"]["absent"]
-    others = [d for d in clinic.nodes if d in ("eosinophilic_fasciitis", "generalized_morphea", "scleredema")]
-    assert all(sclerosis > only_complaint[d]["present"] for d in others)
-    assert sclerosis > probability(clinic, "scleromyxedema", {"skin_induration": "present"})
+    others = ("eosinophilic_fasciitis", "generalized_morphea", "scleredema", "mechanical_back_pain")
+    assert sclerosis > max(only_complaint[d]["present"] for d in others)
+    assert sclerosis > only_complaint["lichen_myxedematosus"]["scleromyxedema"]
 
     before = probability(clinic, "systemic_sclerosis", seen)
     seen["raynaud"] = "absent"
     without_raynaud = probability(clinic, "systemic_sclerosis", seen)
     seen |= dict.fromkeys(("ana", "anti_topo1", "anti_centromere", "anti_rnapol3"), "negative")
     without_antibodies = probability(clinic, "systemic_sclerosis", seen)
-    assert before > 5 * without_raynaud > 25 * without_antibodies / 5
+    assert before > 5 * without_raynaud
+    assert without_raynaud > 5 * without_antibodies
 
-    seen |= {"dist_trunk": "present", "doughnut_sign": "present", "paraprotein": "present"}
+    seen |= {"dist_trunk": "present", "doughnut_sign": "present"}
     skin = probability(clinic, "scleromyxedema", seen)
     spine = probability(clinic, "ankylosing_spondylitis", seen)
-    for finding, state in (("hla_b27", "positive"), ("sacroiliitis_grade_left", "4"), ("sacroiliitis_grade_right", "4")):
-        seen[finding] = state
+    joints = {"sacroiliitis_grade_left": "4", "sacroiliitis_grade_right": "4"}
+    for findings in ({"hla_b27": "positive"}, joints):
+        seen |= findings
         now = probability(clinic, "scleromyxedema", seen)
         lifted = probability(clinic, "ankylosing_spondylitis", seen)
         assert abs(log10_odds(now) - log10_odds(skin)) < 0.05
         assert lifted > spine
         skin, spine = now, lifted
+
+
+def test_spondylitis_explains_a_little_of_the_clone(clinic):
+    """A clone is twice as common in spondylitis (odds ratio 2.04), so it argues a little less for scleromyxedema."""
+    seen = {**PATIENT, "raynaud": "absent", "doughnut_sign": "present", "paraprotein": "present"}
+    without = probability(clinic, "scleromyxedema", {**seen, "axial_spondyloarthritis": "absent"})
+    with_it = probability(clinic, "scleromyxedema", {**seen, "axial_spondyloarthritis": "radiographic"})
+    assert 0 < log10_odds(without) - log10_odds(with_it) < math.log10(2.04)
 
 
 # --- laws of the structure
@@ -125,9 +133,12 @@ def test_the_story_of_the_index_case(clinic):
 def test_the_clinic_looks_as_its_setting_says(clinic, network):
     stated = network.spec.settings["scleroderma-clinic"].priors
     belief = clinic.posteriors({"skin_induration": "present"})
-    assert belief["lichen_myxedematosus"]["scleromyxedema"] == pytest.approx(stated["scleromyxedema"].value, rel=1e-6)
-    assert belief["systemic_sclerosis"]["limited"] == pytest.approx(stated["systemic_sclerosis=limited"].value, rel=1e-6)
-    assert belief["eosinophilic_fasciitis"]["present"] == pytest.approx(stated["eosinophilic_fasciitis"].value, rel=1e-6)
+    for entry, node, state in (
+        ("scleromyxedema", "lichen_myxedematosus", "scleromyxedema"),
+        ("systemic_sclerosis=limited", "systemic_sclerosis", "limited"),
+        ("eosinophilic_fasciitis", "eosinophilic_fasciitis", "present"),
+    ):
+        assert belief[node][state] == pytest.approx(stated[entry].value, rel=1e-6)
 
 
 def test_a_paraprotein_argues_for_myeloma_until_scleromyxedema_explains_it(clinic):
@@ -205,7 +216,6 @@ def test_every_source_is_used(network):
 def test_nothing_elicited_is_graded_measured(network):
     elicited = {"elicited", "completed", "recalled", "definition"}
     assert not [place for place, n in numbers_of(network.spec) if n.source in elicited and n.grade == "measured"]
-    assert not [p for p, n in numbers_of(network.spec) if n.grade == "measured" and n.source not in network.spec.sources]
 
 
 def test_no_measured_number_differs_from_the_evidence(network):

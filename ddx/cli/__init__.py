@@ -6,6 +6,7 @@ evidence, 130 interrupted. Data goes to stdout, messages to stderr.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sys
@@ -45,9 +46,15 @@ def _run(arguments: list[str]) -> int:
     except click.Abort:
         return _interrupted()
     except DdxError as fault:
-        print(shown(f"ddx: {fault}{_dash_hint(arguments)}"), file=sys.stderr)
+        _say(shown(f"ddx: {fault}{_dash_hint(arguments)}"))
         return fault.exit_code
     return int(code or 0)
+
+
+def _say(message: str) -> None:
+    """A message on stderr; nobody may be there to read it."""
+    with contextlib.suppress(BrokenPipeError):
+        print(message, file=sys.stderr, flush=True)
 
 
 def _dash_hint(arguments: Sequence[str]) -> str:
@@ -73,7 +80,7 @@ def _tolerant_streams() -> None:
 
 
 def _interrupted() -> int:
-    print("ddx: interrupted", file=sys.stderr)
+    _say("ddx: interrupted")
     return 130
 
 

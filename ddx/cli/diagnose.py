@@ -34,6 +34,7 @@ def diagnose(
       ana=negative      this state of it
       crp=14            this value of it
       dysphagia=?       nobody knows: kept on record, not used
+
     \b
       ddx diagnose age=52 sex=male skin-induration doughnut-sign no-raynaud
       ddx diagnose -c seed

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ddx.reasoning.provenance import tally
 from ddx.reasoning.standing import standing
-from ddx.reasoning.weights import carried
+from ddx.reasoning.weights import reasons
 from ddx.report.text import Options, Page
 
 if TYPE_CHECKING:
@@ -18,6 +18,6 @@ if TYPE_CHECKING:
 def page_of(question: Asked, answer: Differential, surface: Surface, options: Options | None = None) -> Page:
     """Everything the page is written from; what is doubted though serious also learns what explained it away."""
     parts = standing(answer)
-    reasons = carried(question.network, question.model, answer, (*parts.serious, *parts.against))
+    why = reasons(question.network, question.model, answer, (*parts.serious, *parts.against))
     counted = tally(question.network.spec) if question.network.spec else None
-    return Page(question.network, answer, reasons, counted, surface, options or Options())
+    return Page(question.network, answer, why, counted, surface, options or Options())

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-import os
 from pathlib import Path
 
 from ddx.documents import DocumentError, parse, read, read_bytes
 from ddx.engine import cache
 from ddx.evidence import Case, case_of
+from ddx.storage import write_atomically
 
 FORM = 1  # raise it when what is kept changes its form
 
@@ -28,11 +29,6 @@ def shelved_case(path: Path) -> Case:
 
 def _keep(path: Path, text: str) -> None:
     """Write it in one step; a folder that cannot be written is no error."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with contextlib.suppress(OSError):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
-        temporary.chmod(0o600)
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
+        write_atomically(path, text.encode(), 0o600)

@@ -6,6 +6,9 @@ import os
 import shutil
 import sys
 
+import click
+
+from ddx.errors import FileProblem
 from ddx.report.surface import NARROWEST, WIDEST, Surface
 
 
@@ -16,14 +19,32 @@ def surface(*, plain: bool = False) -> Surface:
     characters also keep to ASCII.
     """
     dumb = os.environ.get("TERM") == "dumb"
-    colour = sys.stdout.isatty() and not (plain or dumb or os.environ.get("NO_COLOR"))
-    columns = shutil.get_terminal_size((80, 24)).columns
-    return Surface(min(max(columns, NARROWEST), WIDEST), colour, not (plain or dumb) and _takes_blocks())
+    terminal = sys.stdout.isatty()
+    columns = min(max(shutil.get_terminal_size((80, 24)).columns, NARROWEST), WIDEST)
+    return Surface(
+        columns,
+        colour=terminal and not (plain or dumb or os.environ.get("NO_COLOR")),
+        unicode=not (plain or dumb) and _takes_blocks(),
+        terminal=terminal,
+    )
 
 
 def emit(text: str) -> None:
-    """Write an answer to stdout."""
-    sys.stdout.write(text)
+    """Write an answer to stdout; where its reader has gone, stop without a word."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _write_nowhere()
+        raise click.exceptions.Exit(0) from None
+    except OSError as fault:
+        _write_nowhere()
+        raise FileProblem(f"stdout: cannot be written ({fault.strerror})") from None
+
+
+def _write_nowhere() -> None:
+    """What is left in the buffer goes nowhere, so that Python does not complain when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _takes_blocks() -> bool:

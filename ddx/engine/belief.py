@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -37,62 +39,79 @@ class Layout:
         return [self.spans[node][0] + self.states[node].index(label) for label in labels]
 
 
-class Belief(Mapping[str, Mapping[str, float]]):
+class Belief(dict[str, Mapping[str, float]]):
     """The posteriors of one case: `belief[node]` is state -> probability, `belief[event]` is absent / present.
 
     A name that is both a node and an event means the node; `probability(event)` is always that of the event.
-    `log_evidence` is log P(evidence) in nats; `exact` is false where the answer is approximate.
+    `log_evidence` is log P(evidence) in nats; `exact` is false where the answer is approximate. It is a dict for
+    speed, and frozen, as are its rows.
     """
 
-    __slots__ = ("_layout", "_values", "exact", "log_evidence")
+    __slots__ = ("exact", "layout", "log_evidence", "standard_errors")
+    layout: Layout
     log_evidence: float
     exact: bool
+    standard_errors: Mapping[str, Mapping[str, float]] | None  # where the answer is approximate
 
-    def __init__(self, layout: Layout, values: list[float], log_evidence: float, exact: bool = True) -> None:
+    @classmethod
+    def of(
+        cls,
+        layout: Layout,
+        rows: Mapping[str, Mapping[str, float]],
+        log_evidence: float,
+        standard_errors: Mapping[str, Mapping[str, float]] | None = None,
+    ) -> Belief:
+        """A belief with one row for every node; approximate where it has standard errors."""
+        made = dict.__new__(cls)
+        dict.update(made, rows)
         put = object.__setattr__
-        put(self, "_layout", layout)
-        put(self, "_values", values)  # one number for every state of every node
-        put(self, "log_evidence", log_evidence)
-        put(self, "exact", exact)
+        put(made, "layout", layout)
+        put(made, "log_evidence", log_evidence)
+        put(made, "exact", standard_errors is None)
+        put(made, "standard_errors", standard_errors)
+        return made
 
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"a belief is frozen: {name} cannot be set")
+    def _frozen(self, *_: object, **__: object) -> NoReturn:
+        raise TypeError("a belief is frozen; make a dict of it first")
 
-    def __getitem__(self, name: str) -> Mapping[str, float]:
-        layout: Layout = self._layout
-        span = layout.spans.get(name)
-        if span is not None:
-            return dict(zip(layout.states[name], self._values[span[0] : span[1]], strict=True))
-        if name in layout.events:
+    __setitem__ = __delitem__ = __ior__ = __setattr__ = __delattr__ = _frozen  # type: ignore[assignment]
+    clear = pop = popitem = setdefault = update = _frozen  # type: ignore[assignment]
+
+    def __missing__(self, name: str) -> Mapping[str, float]:
+        if name in self.layout.events:
             absent, present = self._split(name)
             return {"absent": absent, "present": present}
         raise KeyError(name)
+
+    def __contains__(self, name: object) -> bool:
+        return dict.__contains__(self, name) or name in self.layout.events
+
+    def get(self, name: str, default: object = None) -> Any:
+        """The row of a node or event, or the default."""
+        return self[name] if name in self else default
 
     def probability(self, event: str) -> float:
         """P(event | evidence)."""
         return self._split(event)[1]
 
     def _split(self, event: str) -> tuple[float, float]:
-        layout: Layout = self._layout
-        first, last = layout.spans[layout.events[event][0]]
-        chosen = set(layout.present(event))
-        absent = sum(self._values[i] for i in range(first, last) if i not in chosen)
-        return absent, sum(self._values[i] for i in chosen)
-
-    def __iter__(self) -> Iterator[str]:
-        layout: Layout = self._layout
-        yield from layout.spans
-        yield from (event for event in layout.events if event not in layout.spans)
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
+        node, meant = self.layout.events[event]
+        row = self[node]
+        return sum(p for s, p in row.items() if s not in meant), sum(row[s] for s in meant)
 
     def __repr__(self) -> str:
-        layout: Layout = self._layout
-        shown = [f"{n}: {', '.join(f'{s} {p:.4g}' for s, p in self[n].items())}" for n in list(layout.spans)[:6]]
-        more = f"; {len(layout.spans) - 6} more nodes" if len(layout.spans) > 6 else ""
+        shown = [f"{n}: {', '.join(f'{s} {p:.4g}' for s, p in self[n].items())}" for n in list(self)[:6]]
+        more = f"; {len(self) - 6} more nodes" if len(self) > 6 else ""
         kind = "exact" if self.exact else "approximate"
         return f"<Belief, {kind}, log_evidence {self.log_evidence:.4f} nats; {'; '.join(shown)}{more}>"
+
+
+def rows_of(layout: Layout, values: Floats) -> dict[str, Mapping[str, float]]:
+    """Numbers on the axis of all states as node -> state -> number."""
+    flat = values.tolist()
+    pieces = (flat[first:last] for first, last in layout.spans.values())
+    sealed = map(MappingProxyType, map(dict, map(zip, layout.states.values(), pieces)))
+    return dict(zip(layout.states, sealed, strict=True))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

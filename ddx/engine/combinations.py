@@ -55,7 +55,7 @@ def most_probable_sets(
     """
     groups = _groups(model, events)
     cards = dict(enumerate(model.parts.cards))
-    factors = sliced_factors(model, likelihood, groups)
+    factors = sliced_factors(model.structure, model.parts, likelihood, groups)
     chosen = {}  # variable searched over -> the events of each of its values
     for node, (labels, of_state) in groups.items():
         if len(labels) == len(of_state):

@@ -5,15 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from ddx.engine.structure import Parts, Structure
 from ddx.errors import TooLarge
-
-if TYPE_CHECKING:
-    from ddx.engine.model import Model
 
 Floats = npt.NDArray[np.float64]
 LARGEST_FACTOR = 1 << 24  # entries
@@ -27,20 +24,19 @@ class Dense:
     values: Floats
 
 
-def sliced_factors(model: Model, likelihood: Floats, kept: Iterable[int]) -> list[Dense]:
+def sliced_factors(structure: Structure, parts: Parts, likelihood: Floats, kept: Iterable[int]) -> list[Dense]:
     """The factors of P(all variables, evidence) without observed and barren variables.
 
     A node whose likelihood leaves one state is observed: its axis is gone, its likelihood a factor. A node that was not
     observed, is not `kept` and has no children left adds nothing and is left out, again and again.
     """
-    structure, cards = model.structure, model.parts.cards
-    visible = len(model.layout.states)
-    lanes = [likelihood[structure.node_start[v] : structure.node_start[v + 1]] for v in range(visible)]
+    cards, starts = parts.cards, structure.node_start.tolist()
+    lanes = [likelihood[first:last] for first, last in zip(starts[:-1], starts[1:], strict=True)]
     fixed = {v: int(np.argmax(lane)) for v, lane in enumerate(lanes) if np.count_nonzero(lane) == 1}
     said = {v for v, lane in enumerate(lanes) if (lane != 1.0).any()}
     found = [_unary(v, lanes[v], fixed) for v in sorted(said)]
-    for f in relevant_factors(model.parts.scopes, said | set(kept)):
-        scope = model.parts.scopes[f]
+    for f in relevant_factors(parts.scopes, said | set(kept)):
+        scope = parts.scopes[f]
         values = structure.tables[structure.factor_start[f] : structure.factor_start[f + 1]]
         found.append(_sliced(scope, values.reshape([cards[v] for v in scope]), fixed))
     return found

@@ -18,7 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ddx.engine import logspace, propagate
-from ddx.engine.belief import BatchTable, Belief, LaneAnswers, Layout
+from ddx.engine.belief import BatchTable, Belief, LaneAnswers, Layout, rows_of
+from ddx.engine.kernel import Kernel, compiled
 from ddx.engine.likelihood import Evidence, finding_weights, likelihood_of
 from ddx.engine.structure import Parts, Structure
 from ddx.errors import CaseError, ImpossibleEvidence, SpecError, UnknownState, near_misses
@@ -46,9 +47,12 @@ def compile_network(
     structure = build(found, order, len(network.nodes), limit_bytes)
     of_node = {node: (span.start, span.stop) for node, span in found.of_node.items()}
     parts = Parts(found.cards, tuple(factor.scope for factor in found.factors), of_node)
-    product = propagate.products(structure, structure.tables)
-    structure = replace(structure, potentials=propagate.conditionals(structure, product))
+    structure = replace(structure, potentials=_potentials(structure, structure.tables))
     return Model(Layout.of(network.states, named), structure, parts, lambda: network, Settings(limit_bytes, effort))
+
+
+def _potentials(structure: Structure, tables: Floats) -> Floats:
+    return propagate.conditionals(structure, propagate.products(structure, tables))
 
 
 def _check_events(network: BayesNet, events: Events) -> None:
@@ -85,6 +89,7 @@ class Model:
         self.parts = parts
         self.settings = settings
         self._network = network
+        self._last: tuple[Evidence, Belief] | None = None  # asked again, answered at once
 
     @cached_property
     def nodes(self) -> tuple[str, ...]:
@@ -116,12 +121,20 @@ class Model:
 
     def posteriors(self, evidence: Evidence | None = None) -> Belief:
         """P(every node | evidence). ImpossibleEvidence names a smallest impossible set where P(evidence) = 0."""
-        said = evidence or {}
-        lane = self.likelihood(said)
-        values, log_evidence = self._one(lane)
+        said: Evidence = {} if evidence is None else evidence
+        if self._kernel is not None:
+            found = self._kernel.query(said, propagate.TRUSTED_ABOVE_NATS)
+            if found is not None:
+                return found
+        elif self._last is not None and self._last[0] == said:
+            return self._last[1]
+        values, log_evidence = self._one(self.likelihood(said))
         if log_evidence == -np.inf:
             raise ImpossibleEvidence(self._impossible(said))
-        return Belief(self.layout, values.tolist(), log_evidence)
+        belief = Belief.of(self.layout, rows_of(self.layout, values), log_evidence)
+        if all(type(state) is str for state in said.values()):
+            self._last = dict(said), belief
+        return belief
 
     def posteriors_batch(self, states: npt.ArrayLike, *, mark_impossible: bool = False) -> BatchTable:
         """P(every node | case) for int `states` (cases, nodes) of state indices, -1 where not observed.
@@ -131,13 +144,7 @@ class Model:
         touches another.
         """
         observed = self._checked_cases(states)
-        values = np.empty((len(observed), self.layout.total))
-        log_evidence = np.empty(len(observed))
-        width = self._width()
-        for start in range(0, len(observed), width):
-            answers = self._some(self._lanes_of(observed[start : start + width]), True)
-            values[start : start + width] = answers.marginals.T
-            log_evidence[start : start + width] = answers.log_evidence
+        values, log_evidence = self._cases(observed)
         if not mark_impossible and np.isneginf(log_evidence).any():
             row = int(np.argmax(np.isneginf(log_evidence)))
             said = {n: self.states[n][s] for n, s in zip(self.nodes, observed[row].tolist(), strict=True) if s >= 0}
@@ -149,7 +156,7 @@ class Model:
         lanes = np.asarray(likelihood, dtype=np.float64)
         if lanes.ndim != 2 or lanes.shape[0] != self.layout.total:
             raise ValueError(f"lanes of shape {lanes.shape}, but ({self.layout.total}, lanes) is needed")
-        width = self._width()
+        width = self._width() if self._kernel is None else max(1, lanes.shape[1])
         parts = [self._some(lanes[:, k : k + width], marginals) for k in range(0, lanes.shape[1], width)]
         if len(parts) == 1:
             return parts[0]
@@ -170,9 +177,19 @@ class Model:
         must have the parents of the one it replaces. New zeros are fine; a number where the compiler had found an
         impossible entry needs a new structure, which is compiled.
         """
-        from ddx.engine.retable import retabled
+        from ddx.engine.retable import checked, flat_tables
 
-        return retabled(self, tables)
+        base = self.network
+        changed = checked(base, tables)
+        network = replace(base, models={**base.models, **changed})
+        flat, fits = flat_tables(base, self.structure, self.parts, changed)
+        if not fits:
+            limit, effort = self.settings.limit_bytes, self.settings.effort
+            return compile_network(network, events=self.events, limit_bytes=limit, effort=effort)
+        fresh = replace(self.structure, tables=flat, potentials=_potentials(self.structure, flat))
+        made = Model(self.layout, fresh, self.parts, lambda: network, self.settings)
+        made.share_plans(self)
+        return made
 
     def share_plans(self, other: Model) -> None:
         """Take over the plans of a model with the same structure."""
@@ -181,6 +198,11 @@ class Model:
                 self.__dict__[plan] = other.__dict__[plan]
 
     # one query, many lanes
+
+    @cached_property
+    def _kernel(self) -> Kernel | None:
+        module = compiled()
+        return None if module is None else Kernel(module, self.structure, self.layout)
 
     @cached_property
     def _levels(self) -> propagate.Levels:
@@ -195,7 +217,7 @@ class Model:
         return logspace.log_products(self.structure, self.structure.tables)
 
     def _one(self, lane: Floats) -> tuple[Floats, float]:
-        if self.structure.entries <= LEVELS_BELOW:
+        if self._kernel is None and self.structure.entries <= LEVELS_BELOW:
             values, log_evidence = self._levels.run(self.structure.potentials, lane)
             if log_evidence > propagate.TRUSTED_ABOVE_NATS:
                 return values, log_evidence
@@ -203,7 +225,10 @@ class Model:
         return answers.marginals[:, 0], float(answers.log_evidence[0])
 
     def _some(self, lanes: Floats, marginals: bool) -> LaneAnswers:
-        values, log_evidence = self._cliquewise.run(self.structure.potentials, lanes, marginals)
+        if self._kernel is None:
+            values, log_evidence = self._cliquewise.run(self.structure.potentials, lanes, marginals)
+        else:
+            values, log_evidence = self._kernel.lanes(lanes, marginals)
         doubtful = ~(log_evidence > propagate.TRUSTED_ABOVE_NATS)
         if doubtful.any():
             again, logs = logspace.run(self.structure, self._logs, lanes[:, doubtful], marginals)
@@ -211,6 +236,24 @@ class Model:
             if marginals:
                 values[:, doubtful] = again
         return LaneAnswers(values, log_evidence)
+
+    def _cases(self, observed: npt.NDArray[np.int64]) -> tuple[Floats, Floats]:
+        """Marginals (cases, states) and log P(case) (cases,)."""
+        if self._kernel is not None:
+            values, log_evidence = self._kernel.batch(observed, self.layout.total)
+        else:
+            values, log_evidence = np.empty((len(observed), self.layout.total)), np.empty(len(observed))
+            width = self._width()
+            for start in range(0, len(observed), width):
+                part = slice(start, start + width)
+                found, log_evidence[part] = self._cliquewise.run(self.structure.potentials, self._lanes_of(observed[part]))
+                values[part] = found.T
+        doubtful = np.flatnonzero(~(log_evidence > propagate.TRUSTED_ABOVE_NATS))
+        for start in range(0, len(doubtful), 16):
+            rows = doubtful[start : start + 16]
+            found, log_evidence[rows] = logspace.run(self.structure, self._logs, self._lanes_of(observed[rows]))
+            values[rows] = found.T
+        return values, log_evidence
 
     def _width(self) -> int:
         """Lanes of one chunk."""
@@ -250,4 +293,4 @@ class Model:
         for name, said in evidence.items():
             label = f"{name}={said}" if isinstance(said, str) else name
             weights[label] = finding_weights(self.layout, name, said)
-        return smallest_impossible(self, weights)
+        return smallest_impossible(lambda lanes: self.lanes(lanes, marginals=False).log_evidence, self.layout.total, weights)

@@ -7,6 +7,7 @@ allocated, and hands everything to `BayesNet.build` with the line of each table.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NoReturn
 
@@ -56,7 +57,7 @@ class Draft:
         if not labels:
             self.fail(f"{shown(name)} has no states", at, "Give it at least one.")
         if len(set(labels)) < len(labels):
-            twice = next(label for i, label in enumerate(labels) if label in labels[:i])
+            twice = Counter(labels).most_common(1)[0][0]
             self.fail(f"{shown(name)} has the state {shown(twice)} twice", at, "State names must differ.")
         self.states[name] = labels
         self._at[name] = at

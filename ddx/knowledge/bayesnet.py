@@ -15,6 +15,7 @@ Everything is checked once, by `BayesNet.build`, which is the only way to make o
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -194,7 +195,7 @@ def _check_names(node: str, labels: tuple[str, ...], where: str) -> None:
     if not labels:
         raise SpecError(f"{node} has no states", where=where, remedy="Give it at least one state.")
     if len(set(labels)) < len(labels):
-        twice = next(s for i, s in enumerate(labels) if s in labels[:i])
+        twice = Counter(labels).most_common(1)[0][0]
         raise SpecError(f"{node} has the state {twice!r} twice", where=where, remedy="State names must differ.")
     for word in (node, *labels):
         if not word or not word.isprintable():

@@ -10,69 +10,59 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ddx.knowledge import spec
+from ddx.network import Network
+from ddx.reasoning.graph import Parents
 
 
-def chains(network: spec.Network | None, observed: Iterable[str]) -> tuple[tuple[str, ...], ...]:
-    """The observed findings as chains, each named by its first; chains and members in the order given.
+def chains(network: Network, parents: Parents, observed: Iterable[str]) -> tuple[tuple[str, ...], ...]:
+    """The observed findings as chains, each named by its first; chains in the order given.
 
-    A finding that others only follow from, as an isotype follows from a paraprotein, is put first.
+    Within a chain what others only follow from, as an isotype follows from a paraprotein, is put first.
     """
-    names = list(observed)
-    if network is None:
-        return tuple((name,) for name in names)
-    parents = {name: _ties(network, name) for name in (*network.findings, *network.latents)}
-    root = _joined(parents)
+    ties = _ties(network, parents)
+    root = _joined(ties)
     found: dict[str, list[str]] = {}
-    for name in names:
+    for name in observed:
         found.setdefault(root.get(name, name), []).append(name)
-    depth = _depths(parents)
+    depth = _depths(ties)
     return tuple(tuple(sorted(chain, key=lambda n: depth.get(n, 0))) for chain in found.values())
 
 
-def _ties(network: spec.Network, name: str) -> tuple[str, ...]:
-    """The findings and latents with causes of their own that a variable depends on."""
-    model = network.findings[name].model if name in network.findings else network.latents[name].model
-    nodes: Iterable[str] = ()
-    if isinstance(model, spec.Attribute):
-        nodes = (*model.gate, *model.given)
-    elif isinstance(model, spec.Noisy):
-        nodes = (*model.given, *model.odds_ratios)
-    elif model is not None:
-        nodes = model.parents
-    plain = dict.fromkeys(node.partition("=")[0] for node in nodes)
-    return tuple(node for node in plain if _is_link(network, node))
+def _ties(network: Network, parents: Parents) -> dict[str, tuple[str, ...]]:
+    """Every finding and hidden state with the findings and hidden states that it depends on."""
+    if network.spec is None:
+        return dict.fromkeys(parents, ())
+    apart = {*network.spec.diseases, *network.spec.context}
+    apart |= {name for name in network.spec.latents if name in parents and not parents[name]}
+    return {
+        node: tuple(p for p in own if p not in apart) for node, own in parents.items() if node not in apart
+    }  # fmt: skip
 
 
-def _is_link(network: spec.Network, node: str) -> bool:
-    return node in network.findings or (node in network.latents and network.latents[node].model is not None)
-
-
-def _joined(parents: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+def _joined(ties: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
     """Variable -> the one that stands for its chain."""
-    above = {name: name for name in parents}
+    over = {name: name for name in ties}
 
     def top(name: str) -> str:
-        while above[name] != name:
-            name = above[name]
+        while over[name] != name:
+            name = over[name]
         return name
 
-    for name, own in parents.items():
-        for parent in own:
-            above[top(name)] = top(parent)
-    return {name: top(name) for name in parents}
+    for name, own in ties.items():
+        for tied in own:
+            over[top(name)] = top(tied)
+    return {name: top(name) for name in ties}
 
 
-def _depths(parents: Mapping[str, tuple[str, ...]]) -> dict[str, int]:
+def _depths(ties: Mapping[str, tuple[str, ...]]) -> dict[str, int]:
     """How many links stand above each variable."""
     depth: dict[str, int] = {}
 
     def of(name: str) -> int:
         if name not in depth:
-            depth[name] = 0
-            depth[name] = 1 + max((of(parent) for parent in parents[name]), default=-1)
+            depth[name] = 1 + max((of(tied) for tied in ties[name]), default=-1)
         return depth[name]
 
-    for name in parents:
+    for name in ties:
         of(name)
     return depth

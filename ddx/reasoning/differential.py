@@ -29,6 +29,7 @@ Floats = npt.NDArray[np.float64]
 
 MASS = 0.99  # combinations are listed until they hold this much,
 MOST_SETS = 64  # or until so many are listed
+LIKELIER_THAN_NOT = 0.5
 PAIRED = 10  # pairs are formed among so many diseases
 
 
@@ -77,12 +78,14 @@ class Differential:
     basis: Basis
     diseases: tuple[Diagnosis, ...]
     combinations: tuple[Together, ...]
-    pairs: tuple[Pair, ...]
+    pairs: tuple[Pair, ...]  # of the diseases raised most, and of those that are there more likely than not
 
     @property
     def together(self) -> tuple[Together, ...]:
-        """P(both) of every pair, most probable first."""
-        found = [Together(tuple(sorted((p.first.id, p.second.id))), p.both) for p in self.pairs]
+        """P(both) of every pair of the diseases that the case raised most, most probable first."""
+        ten = {e.id for e in most_raised(self.diseases, PAIRED)}
+        pairs = [p for p in self.pairs if p.first.id in ten and p.second.id in ten]
+        found = [Together(tuple(sorted((p.first.id, p.second.id))), p.both) for p in pairs]
         return tuple(sorted(found, key=lambda t: (-t.probability, t.diseases)))
 
     @property
@@ -111,11 +114,13 @@ def diagnose(network: Network, model: Model, understood: Understood) -> Differen
         for i, e in enumerate(entries)
     ]
     ranked = tuple(sorted(diseases, key=lambda d: (-d.posterior, d.id)))
+    likely = [d.entry for d in ranked if d.posterior >= LIKELIER_THAN_NOT]
+    paired = list(dict.fromkeys([*most_raised(ranked, PAIRED), *likely]))
     return Differential(
         basis_of(network, understood, log_evidence),
         ranked,
         _combinations(model, column, entries),
-        _pairs(model, column, most_raised(ranked, PAIRED)),
+        _pairs(model, column, paired),
     )
 
 

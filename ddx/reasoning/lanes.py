@@ -65,7 +65,8 @@ class Answers:
         return odds
 
     def _summed(self, rows: Sequence[tuple[int, ...]]) -> Floats:
-        return np.array([self.marginals[list(of)].sum(axis=0) for of in rows]).reshape(len(rows), -1)
+        summed: Floats = np.array([self.marginals[list(of)].sum(axis=0) for of in rows])
+        return summed
 
 
 def places(model: Model, entry: Entry) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -79,6 +80,6 @@ def places(model: Model, entry: Entry) -> tuple[tuple[int, ...], tuple[int, ...]
 
 def clamped(model: Model, column: Floats, entry: Entry, *, present: bool) -> Floats:
     """The lane with the entry held present or absent."""
-    fixed = column.copy()
+    fixed: Floats = column.copy()
     fixed[list(places(model, entry)[1 if present else 0])] = 0.0
     return fixed

@@ -29,8 +29,10 @@ class Tally:
 
 
 def tally(network: spec.Network) -> Tally:
-    """Count every probability and odds ratio of the network."""
-    numbers = list(_numbers((network.settings, network.diseases, network.latents, network.findings)))
+    """Count every probability and odds ratio of the network; of a view, those of the findings that it chose."""
+    chosen = network.view.findings if network.view else tuple(network.findings)
+    findings = {name: finding for name, finding in network.findings.items() if name in chosen}
+    numbers = _numbers((network.settings, network.diseases, network.latents, findings))
     grades = Counter(number.grade for number in numbers)
     return Tally(
         {grade: grades[grade] for grade in GRADES},

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ddx.reasoning.differential import Diagnosis, Differential, Pair
+from ddx.reasoning.differential import LIKELIER_THAN_NOT, Diagnosis, Differential, Pair
 
 MOVED = 1.2  # a lift above this, or below its inverse, is a move
 SEEN = 0.01  # raised diseases below this are named, not tabled
-LIKELIER_THAN_NOT = 0.5
 IN_VIEW = 0.002  # serious diseases below this are named in a line, not tabled
 WORTH_A_LINE = 0.01  # what was argued against is tabled if it was at least this probable before
 MOST_RAISED = 8
@@ -44,16 +43,18 @@ def standing(answer: Differential) -> Standing:
     """Sort the differential for the eye."""
     raised = [d for d in answer.diseases if _is_raised(d)][:MOST_RAISED]
     left = [d for d in answer.diseases if d not in raised]
-    serious = [d for d in left if d.entry.serious]
-    other = [d for d in left if not d.entry.serious]
-    fallen = sorted((d for d in other if moved(d) < 0 and d.prior >= WORTH_A_LINE), key=lambda d: d.posterior - d.prior)
+    serious = [d for d in left if d.entry.serious and d.posterior >= IN_VIEW]
+    left = [d for d in left if d not in serious]
+    fallen = sorted((d for d in left if moved(d) < 0 and d.prior >= WORTH_A_LINE), key=lambda d: d.posterior - d.prior)
     against = sorted(fallen[:MOST_AGAINST], key=lambda d: (-d.prior, d.id))
+    left = [d for d in left if d not in against]
+    other = [d for d in left if not d.entry.serious]
     return Standing(
         tuple(raised),
-        tuple(d for d in serious if d.posterior >= IN_VIEW),
+        tuple(serious),
         tuple(against),
-        tuple(d for d in serious if d.posterior < IN_VIEW),
-        tuple(d for d in other if d not in against and moved(d) != 0),
+        tuple(d for d in left if d.entry.serious),
+        tuple(d for d in other if moved(d) != 0),
         tuple(d for d in other if moved(d) == 0),
     )
 

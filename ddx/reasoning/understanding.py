@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ddx.errors import CaseError, ContradictoryFinding, UnknownName, near_misses
+from ddx.errors import CaseError, ContradictoryFinding, UnknownName
 from ddx.evidence import Case, Observed, said
 from ddx.network import Network
 
 MOST_TOLD = 5  # faults told at once
+ON_THE_LINE = "on the line"  # where findings typed with the command stand
 LONGEST_NAME = 200  # characters of a finding as typed
 
 State = str | Mapping[str, float]  # a state, or a likelihood for each state
@@ -67,7 +68,7 @@ def understand(network: Network, case: Case, setting: str | None = None) -> Unde
     Raises UnknownName for a setting that is not there, ContradictoryFinding for a finding given twice, and the
     lexicon's errors for names, states and values that mean nothing; several faults are told together.
     """
-    chosen = chosen_setting(network, setting or case.setting)
+    chosen = network.chosen_setting(setting or case.setting) or None
     context = frozenset(network.spec.context) if network.spec else frozenset()
     seen = _resolved(network, [*network.lexicon.subject(case.subject), *case.findings])
     used = [u for u in seen.values() if u is not None]
@@ -78,19 +79,6 @@ def understand(network: Network, case: Case, setting: str | None = None) -> Unde
     used.sort(key=lambda u: u.finding not in context)
     held = complaint is not None and any(u.finding == complaint.finding and u.said == complaint.state for u in used)
     return Understood(chosen, tuple(used), unknown, context, complaint.finding if held and complaint else None)
-
-
-def chosen_setting(network: Network, wanted: str | None) -> str | None:
-    """The setting asked for, or the default; None for a network without settings."""
-    if not network.settings:
-        if wanted is not None:
-            raise UnknownName(f"{network.name} has no settings, so no setting {wanted!r}. Leave it out.")
-        return None
-    name = wanted or network.default_setting or ""
-    if name not in network.settings:
-        known = ", ".join(network.settings)
-        raise UnknownName(f"no setting {name!r}. {near_misses(name, network.settings)} Settings: {known}.")
-    return name
 
 
 def _resolved(network: Network, observed: Iterable[Observed]) -> dict[str, Used | None]:
@@ -121,11 +109,17 @@ def _observe(network: Network, item: Observed) -> tuple[str, State | None]:
 
 def _twice(finding: str, one: Observed, other: Observed) -> str:
     places = " and ".join(dict.fromkeys(item.where for item in (one, other) if item.where))
-    return f"{finding} is given twice: {said(one)}, {said(other)}" + (f" ({places})" if places else "") + ". Keep one."
+    written = " and ".join(_written(item) for item in (one, other))
+    return f"{finding} is given twice: {written}{f' ({places})' if places else ''}. Keep one."
+
+
+def _written(item: Observed) -> str:
+    """As it was typed: `no-x` carries the word present until the network's names are known."""
+    return item.name if item.where == ON_THE_LINE and item.state == "present" else said(item)
 
 
 def _origin(item: Observed) -> str:
-    return {"on the line": "line", "subject": "subject"}.get(item.where, "case")
+    return {ON_THE_LINE: "line", "subject": "subject"}.get(item.where, "case")
 
 
 def _given(item: Observed, state: State) -> str:

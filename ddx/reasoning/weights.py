@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -22,13 +22,16 @@ from ddx.knowledge.lexicon import Entry
 from ddx.network import Network
 from ddx.reasoning.chains import chains
 from ddx.reasoning.differential import Diagnosis, Differential
-from ddx.reasoning.lanes import Answers, Lanes, clamped
+from ddx.reasoning.graph import above, parents_in
+from ddx.reasoning.lanes import Lanes, clamped
 from ddx.reasoning.understanding import State, Understood
 
 Floats = npt.NDArray[np.float64]
 
 NOTABLE_NATS = math.log(1.5)  # a weight that is worth a word
-STRONG_NATS = math.log(3)  # a weight on its own that needs an account where it is lost
+LOSABLE_NATS = math.log(2)  # a weight on its own that needs an account where it is lost
+MOST_LOST = 3  # chains accounted for, for each disease
+UNEXPECTED = 0.05  # a finding that is less probable than this, given everything else, does not fit
 RESTORED = 0.5  # a disease explains a finding away if holding it absent gives back this share of what was lost
 
 
@@ -54,51 +57,98 @@ class Weight:
 
 @dataclass(frozen=True, slots=True)
 class ExplainedAway:
-    """A chain argues for the disease on its own, but hardly once `by` is taken to be there."""
+    """Chains that argue for the disease on their own, but no longer once `by` is taken to be there."""
 
-    weight: Weight
+    weights: tuple[Weight, ...]
     by: Entry
 
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """What argues for a disease and what against it, strongest first, and what would have but is explained away."""
+    """What argues for a disease and what against it, strongest first, and what would have but is explained away.
+
+    Only findings that the disease can bring about, or that can bring it about, are listed. `comes_with` are the
+    diseases of the case that bring it along, where that is more of the reason than any finding of its own.
+    """
 
     arguing_for: tuple[Weight, ...]
     arguing_against: tuple[Weight, ...]
     explained_away: tuple[ExplainedAway, ...] = ()
+    comes_with: tuple[Entry, ...] = ()
 
 
-def carried(
-    network: Network, model: Model, answer: Differential, doubted: Sequence[Diagnosis]
-) -> Mapping[str, Carried]:
+@dataclass(frozen=True, slots=True)
+class Unexpected:
+    """A finding that does not fit the rest: P(as observed | everything else)."""
+
+    finding: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reasons:
+    """What carries every disease, by its id, and which findings do not fit the rest, least expected first."""
+
+    carried: Mapping[str, Carried]
+    unexpected: tuple[Unexpected, ...] = ()
+
+
+def reasons(network: Network, model: Model, answer: Differential, doubted: Sequence[Diagnosis]) -> Reasons:
     """For every disease what carries it; for the `doubted` ones also what was explained away, and by what."""
     understood = answer.basis.understood
-    listed = [Chain(c) for c in chains(network.spec, [u.finding for u in understood.findings])]
+    parents = parents_in(model)
+    listed = [Chain(c) for c in chains(network, parents, [u.finding for u in understood.findings])]
     entries = [d.entry for d in answer.diseases]
     if not listed:
-        return {e.id: Carried((), ()) for e in entries}
-    alone, last = _weights(model, understood, listed, entries)
-    by_entry = {
-        e.id: [Weight(c, float(alone[i, k]), float(last[i, k])) for k, c in enumerate(listed)]
-        for i, e in enumerate(entries)
-    }
-    lost = {d.entry: _lost(by_entry[d.id]) for d in doubted}
-    away = _explained(model, understood, lost, _explainers(answer))
-    return {e.id: _carried(by_entry[e.id], away.get(e.id, ())) for e in entries}
+        return Reasons({e.id: Carried((), ()) for e in entries})
+    alone, last, expected = _weights(model, understood, listed, entries)
+    upward = {c: above(parents, c.findings) for c in listed}
+    explainers = _explainers(answer)
+    own: dict[str, list[Weight]] = {}
+    found: dict[str, Carried] = {}
+    for i, e in enumerate(entries):
+        causes = above(parents, [e.node])
+        weights = [Weight(c, float(alone[i, k]), float(last[i, k])) for k, c in enumerate(listed)]
+        own[e.id] = [w for w in weights if e.node in upward[w.chain] or not causes.isdisjoint(w.chain.findings)]
+        bringing = [x for x in explainers if x.node != e.node and x.node in causes]
+        found[e.id] = _carried(own[e.id], [w for w in weights if w not in own[e.id]], bringing)
+    asked = [
+        (d.entry, w, x)
+        for d in doubted
+        for w in _lost(own[d.id])
+        for x in explainers
+        if x.node != d.entry.node and x.node in upward[w.chain]
+    ]
+    for d, away in _explained(model, understood, asked).items():
+        gone = {w.chain for part in away for w in part.weights}
+        still = tuple(w for w in found[d].arguing_for if w.chain not in gone)
+        found[d] = replace(found[d], arguing_for=still, explained_away=away)
+    return Reasons(found, _unexpected(listed, expected))
+
+
+def _unexpected(listed: Sequence[Chain], expected: Floats) -> tuple[Unexpected, ...]:
+    """Findings of no chain that so few such patients have; a chain is improbable only because it is long."""
+    found = [
+        Unexpected(c.findings[0], float(p))
+        for c, p in zip(listed, expected, strict=True)
+        if len(c.findings) == 1 and p < UNEXPECTED
+    ]
+    return tuple(sorted(found, key=lambda u: (u.probability, u.finding)))
 
 
 def _weights(
     model: Model, understood: Understood, listed: Sequence[Chain], entries: Sequence[Entry]
-) -> tuple[Floats, Floats]:
-    """(entries, chains) alone and last, in nats."""
+) -> tuple[Floats, Floats, Floats]:
+    """(entries, chains) alone and last, in nats; and P(chain as observed | everything else), (chains,)."""
     evidence, patient = understood.evidence, understood.patient
     lanes = Lanes(model)
     start, everything = lanes.add(patient), lanes.add(evidence)
     alone = [lanes.add({**patient, **{f: evidence[f] for f in c.findings}}) for c in listed]
     without = [lanes.add(withdrawn(evidence, c)) for c in listed]
-    odds = lanes.run().log_odds(entries)  # (entries, lanes)
-    return odds[:, alone] - odds[:, [start]], odds[:, [everything]] - odds[:, without]
+    answers = lanes.run()
+    odds, log_evidence = answers.log_odds(entries), answers.log_evidence_nats  # (entries, lanes), (lanes,)
+    expected = np.exp(log_evidence[everything] - log_evidence[without])
+    return odds[:, alone] - odds[:, [start]], odds[:, [everything]] - odds[:, without], expected
 
 
 def withdrawn(evidence: Mapping[str, State], chain: Chain) -> dict[str, State]:
@@ -106,19 +156,19 @@ def withdrawn(evidence: Mapping[str, State], chain: Chain) -> dict[str, State]:
     return {f: state for f, state in evidence.items() if f not in chain.findings}
 
 
-def _carried(weights: Sequence[Weight], away: Sequence[ExplainedAway]) -> Carried:
-    ranked = sorted(weights, key=lambda w: (-w.mean_nats, w.chain.findings))
-    return Carried(
-        tuple(w for w in ranked if w.mean_nats >= NOTABLE_NATS),
-        tuple(w for w in reversed(ranked) if w.mean_nats <= -NOTABLE_NATS),
-        tuple(away),
-    )
+def _carried(own: Sequence[Weight], other: Sequence[Weight], bringing: Sequence[Entry]) -> Carried:
+    ranked = sorted(own, key=lambda w: (-w.mean_nats, w.chain.findings))
+    arguing_for = tuple(w for w in ranked if w.mean_nats >= NOTABLE_NATS)
+    strongest = max((w.mean_nats for w in arguing_for), default=0.0)
+    brought = any(w.mean_nats >= max(NOTABLE_NATS, strongest) for w in other)
+    arguing_against = tuple(w for w in reversed(ranked) if w.mean_nats <= -NOTABLE_NATS)
+    return Carried(arguing_for, arguing_against, comes_with=tuple(bringing) if brought else ())
 
 
 def _lost(weights: Sequence[Weight]) -> list[Weight]:
-    """Chains that argue strongly for a disease on their own and no longer do."""
-    found = [w for w in weights if w.alone_nats >= STRONG_NATS and w.last_nats <= w.alone_nats / 2]
-    return sorted(found, key=lambda w: (w.last_nats - w.alone_nats, w.chain.findings))[:2]
+    """Chains that argue for a disease on their own and no longer do, those that lost most first."""
+    found = [w for w in weights if w.alone_nats >= LOSABLE_NATS and w.last_nats <= w.alone_nats / 2]
+    return sorted(found, key=lambda w: (w.last_nats - w.alone_nats, w.chain.findings))[:MOST_LOST]
 
 
 def _explainers(answer: Differential) -> list[Entry]:
@@ -127,33 +177,34 @@ def _explainers(answer: Differential) -> list[Entry]:
 
 
 def _explained(
-    model: Model, understood: Understood, lost: Mapping[Entry, Sequence[Weight]], explainers: Sequence[Entry]
+    model: Model, understood: Understood, asked: Sequence[tuple[Entry, Weight, Entry]]
 ) -> dict[str, tuple[ExplainedAway, ...]]:
     """For each disease the chains that another one explains: held absent, it gives back what the chain had lost."""
-    asked = [(d, w, x) for d, weights in lost.items() for w in weights for x in explainers if x.node != d.node]
     if not asked:
         return {}
     whole = model.likelihood(understood.evidence)
     lanes = Lanes(model)
-    held = {x.id: lanes.add_column(clamped(model, whole, x, present=False)) for _, _, x in asked}
-    parts = {}
+    held: dict[str, int] = {}
+    parts: dict[tuple[Chain, str], int] = {}
     for _, w, x in asked:
+        if x.id not in held:
+            held[x.id] = lanes.add_column(clamped(model, whole, x, present=False))
         if (w.chain, x.id) not in parts:
             rest = model.likelihood(withdrawn(understood.evidence, w.chain))
             parts[w.chain, x.id] = lanes.add_column(clamped(model, rest, x, present=False))
     answers = lanes.run()
-    odds = answers.log_odds(list(lost))
-    row = {d.id: i for i, d in enumerate(lost)}
-    best: dict[tuple[str, Chain], tuple[float, ExplainedAway]] = {}
+    doubted = list(dict.fromkeys(d for d, _, _ in asked))
+    odds = dict(zip((d.id for d in doubted), answers.log_odds(doubted), strict=True))  # id -> (lanes,)
+    best: dict[tuple[str, Chain], tuple[float, Weight, Entry]] = {}
     for d, w, x in asked:
-        if not _possible(answers, held[x.id]):
+        if not np.isfinite(answers.log_evidence_nats[held[x.id]]):
             continue
-        back = float(odds[row[d.id], held[x.id]] - odds[row[d.id], parts[w.chain, x.id]]) - w.last_nats
+        back = float(odds[d.id][held[x.id]] - odds[d.id][parts[w.chain, x.id]]) - w.last_nats
         share = back / (w.alone_nats - w.last_nats)
-        if share >= RESTORED and share > best.get((d.id, w.chain), (0.0,))[0]:
-            best[d.id, w.chain] = share, ExplainedAway(w, x)
-    return {d: tuple(e for (of, _), (_, e) in best.items() if of == d) for d, _ in best}
+        if share > best.get((d.id, w.chain), (RESTORED,))[0]:
+            best[d.id, w.chain] = share, w, x
+    return {d.id: _by_explainer([(w, x) for (of, _), (_, w, x) in best.items() if of == d.id]) for d in doubted}
 
 
-def _possible(answers: Answers, lane: int) -> bool:
-    return bool(np.isfinite(answers.log_evidence_nats[lane]))
+def _by_explainer(found: Sequence[tuple[Weight, Entry]]) -> tuple[ExplainedAway, ...]:
+    return tuple(ExplainedAway(tuple(w for w, by in found if by == x), x) for x in dict.fromkeys(by for _, by in found))

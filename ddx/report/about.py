@@ -60,7 +60,9 @@ def _population(population: Population) -> Plain:
 
 def text(told: Description, size: Size | None, surface: Surface) -> str:
     """The page about a network."""
-    lines = [surface.strong(f"{told.name} {told.version}".strip()) + f"  {told.title}"]
+    name = f"{told.name} {told.version}".strip()
+    lines = surface.wrapped(told.title, first=f"{name}  ", rest="  ")
+    lines[0] = surface.strong(name) + lines[0][len(name) :]
     lines += [*_header(told, surface), *_settings(told, surface), *_numbers(told, surface)]
     lines += _titled("Limits", VALIDATION, surface)
     for remark in told.remarks:

@@ -53,6 +53,18 @@ def times(ratio: float) -> str:
     return f"{rounded:,.0f} times as"
 
 
+def of_patients(probability: float) -> str:
+    """A probability as a natural frequency.
+
+    >>> [of_patients(p) for p in (0.31, 0.042, 0.0061, 0.00004)]
+    ['31 of 100', '4 of 100', '6 of 1,000', 'fewer than 1 of 10,000']
+    """
+    if probability < 0.0001:
+        return "fewer than 1 of 10,000"
+    of = 100 if probability >= 0.01 else 1_000 if probability >= 0.001 else 10_000
+    return f"{probability * of:.0f} of {of:,}"
+
+
 def power_of_ten(log10: float) -> str:
     """A probability by its logarithm: `10^-14.2`; `1` where nothing was observed."""
     return "1" if log10 > -0.0005 else f"{10**log10:.2g}" if log10 > -2 else f"10^{log10:.1f}"

@@ -17,7 +17,7 @@ def finding(asked: Askable, said: str | Mapping[str, float]) -> str:
         return f"{asked.label} (uncertain)"
     if said in BARE:
         return asked.label
-    return f"no {asked.label}" if said in DENIED else f"{asked.label} {said}"
+    return f"no {asked.label}" if said in DENIED else f"{asked.label} {said.replace('_', ' ')}"
 
 
 def finding_of(lexicon: Lexicon, understood: Understood, name: str) -> str:
@@ -42,9 +42,9 @@ def counted(lexicon: Lexicon, understood: Understood) -> str:
 
 
 def patient(lexicon: Lexicon, understood: Understood) -> str:
-    """Age and sex as used: `age 45to59, male`."""
+    """Age and sex as they were given: `Age 52, Sex male`."""
     return ", ".join(
-        f"{lexicon.askables[u.finding].label} {u.said if isinstance(u.said, str) else 'uncertain'}"
+        f"{lexicon.askables[u.finding].label} {u.given or (u.said if isinstance(u.said, str) else 'uncertain')}"
         for u in understood.used
         if u.finding in understood.context
     )

@@ -22,6 +22,7 @@ class Surface:
     width: int = 80
     colour: bool = False
     unicode: bool = True
+    terminal: bool = False  # what is read by a person now; elsewhere the first line stays one line
 
     def blue(self, text: str) -> str:
         return self._painted(BLUE, text)

@@ -12,15 +12,16 @@ from ddx.network import Network
 from ddx.reasoning.basis import INTENDED_USE, Basis
 from ddx.reasoning.differential import Diagnosis, Differential, Pair
 from ddx.reasoning.provenance import Tally
-from ddx.reasoning.standing import SECOND, leading_pair, standing
-from ddx.reasoning.weights import Carried, Weight
+from ddx.reasoning.standing import IN_VIEW, SECOND, leading_pair, moved, standing
+from ddx.reasoning.weights import Reasons, Weight
 from ddx.report import phrases
-from ddx.report.figures import bar, lift, percent, power_of_ten, times
+from ddx.report.figures import bar, lift, of_patients, percent, power_of_ten, times
 from ddx.report.surface import Surface, fitted, listed
 
 BAR_CELLS = 10
 BESIDE = 104  # from this width on the reasons stand beside the numbers
 MOST_REASONS = 4
+MOST_UNEXPECTED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Page:
 
     network: Network
     answer: Differential
-    carried: Mapping[str, Carried]
+    why: Reasons
     tally: Tally | None
     surface: Surface
     options: Options = Options()
@@ -50,7 +51,7 @@ class Page:
 def differential_text(page: Page) -> str:
     """The whole page, ending in a newline."""
     lines = [*_head(page), *(used_lines(page) if page.options.used else ()), "", *_table(page), ""]
-    lines += [*_one_or_two(page), "", *_foot(page)]
+    lines += [*_one_or_two(page), *_unexpected(page), "", *_foot(page)]
     return page.surface.plain("\n".join(line.rstrip() for line in lines)) + "\n"
 
 
@@ -60,9 +61,9 @@ def _head(page: Page) -> Iterator[str]:
     counted = phrases.counted(lexicon, understood)
     if understood.findings and not page.options.used:
         counted = counted.replace(")", "; --used lists them)")
-    parts = [counted, phrases.patient(lexicon, understood), f"{page.basis.network} {page.basis.version}".strip()]
-    parts.append(_setting(page))
-    yield from page.surface.wrapped(" · ".join(p for p in parts if p), rest="  ")
+    network = f"{page.basis.network} {page.basis.version}".strip()
+    first = " · ".join(p for p in (counted, _setting(page), phrases.patient(lexicon, understood), network) if p)
+    yield from page.surface.wrapped(first, rest="  ") if page.surface.terminal else [first]
     if understood.unknown:
         yield from page.surface.wrapped(f"On record as unknown: {', '.join(understood.unknown)}.", rest="  ")
     if understood.ignored:
@@ -130,7 +131,7 @@ def _table(page: Page) -> Iterator[str]:
         yield "  " + page.surface.faint(page.surface.rule("kept in view (serious)"))
         for diagnosis in parts.serious:
             yield from _row(page, diagnosis)
-        yield from _named(page, "serious and now rare", parts.serious_and_rare, 12)
+        yield from _rare(page, parts.serious_and_rare)
     if parts.against:
         yield "  " + page.surface.faint(page.surface.rule("argued against"))
         for diagnosis in parts.against:
@@ -148,14 +149,21 @@ def _named(page: Page, what: str, diagnoses: Sequence[Diagnosis], most: int, hin
     return page.surface.wrapped(f"{what}: {names}{hint}", first="  ", rest="    ")
 
 
+def _rare(page: Page, diagnoses: Sequence[Diagnosis]) -> list[str]:
+    if not diagnoses:
+        return []
+    names = ", ".join(d.entry.label for d in diagnoses)
+    return page.surface.wrapped(f"below {IN_VIEW:.1%}: {names}", first="  ", rest="    ")
+
+
 def _label_width(page: Page) -> int:
     longest = max(len(d.entry.label) for d in page.answer.diseases)
-    return min(longest, 24 if page.surface.width < 90 else 32)
+    return min(longest, 32 if page.surface.width >= BESIDE else page.surface.width - 42)
 
 
 def _titles(page: Page) -> str:
     text = f"  {'DIAGNOSIS'.ljust(_label_width(page))}  {'PRIOR':>5}    {'NOW':>5}  {'':{BAR_CELLS}}  LIFT"
-    return page.surface.faint(text + ("     EXPLAINS" if page.surface.width >= BESIDE else ""))
+    return page.surface.faint(text + ("     WHY" if page.surface.width >= BESIDE else ""))
 
 
 def _row(page: Page, diagnosis: Diagnosis) -> Iterator[str]:
@@ -181,14 +189,17 @@ def _row(page: Page, diagnosis: Diagnosis) -> Iterator[str]:
 
 def _reasons(page: Page, diagnosis: Diagnosis) -> str:
     """What carries a diagnosis, what argues against it, what is explained away."""
-    told = page.carried.get(diagnosis.id)
+    told = page.why.carried.get(diagnosis.id)
     if told is None:
         return ""
-    parts = [_states(diagnosis), _weighed(page, told.arguing_for)]
-    against = _weighed(page, told.arguing_against, 2 if told.arguing_for else MOST_REASONS)
+    fell = moved(diagnosis) < 0
+    arguing_for = "" if fell else _weighed(page, told.arguing_for, MOST_REASONS)
+    against = _weighed(page, told.arguing_against, MOST_REASONS if fell else 2)
+    parts = [_states(diagnosis), f"for: {arguing_for}" if arguing_for else ""]
+    if told.comes_with and not fell:
+        parts.append(f"comes with {' and '.join(entry.label for entry in told.comes_with)}")
     parts.append(f"against: {against}" if against else "")
-    for away in told.explained_away:
-        parts.append(f"{_chain(page, away.weight)}: explained by {away.by.label}")
+    parts += [f"{_weighed(page, away.weights, 3)}: explained by {away.by.label}" for away in told.explained_away]
     return "; ".join(part for part in parts if part)
 
 
@@ -200,7 +211,7 @@ def _states(diagnosis: Diagnosis) -> str:
     return ", ".join(f"{state} {percent(p)}" for p, state in sorted(forms, reverse=True))
 
 
-def _weighed(page: Page, weights: Sequence[Weight], most: int = MOST_REASONS) -> str:
+def _weighed(page: Page, weights: Sequence[Weight], most: int) -> str:
     names = list(dict.fromkeys(_chain(page, weight) for weight in weights))
     return ", ".join(names[:most])
 
@@ -222,11 +233,11 @@ def _one_or_two(page: Page) -> list[str]:
         names = " + ".join(sorted((label[i] for i in first.diseases), key=str.casefold))
         what = f"exactly {names}" if names else "none of the listed diseases"
         sentences.append(f"The most probable set of all: {what} ({percent(first.probability)}).")
-        if pair is None:
-            sentences.append(f"No second disease that the case raised reaches {percent(SECOND)}.")
+        if pair is None and any(d.posterior >= SECOND and moved(d) > 0 for d in page.answer.diseases):
+            sentences.append(f"No second disease that the case raised reaches {SECOND:.0%}.")
     head = "One disease or two?  "
     lines = page.surface.wrapped(" ".join(sentences), first=head, rest="  ")
-    return [lines[0].replace(head, page.surface.strong(head), 1), *lines[1:]] if sentences else []
+    return [page.surface.strong(head) + lines[0][len(head) :], *lines[1:]] if sentences else []
 
 
 def _pair_said(pair: Pair) -> str:
@@ -239,6 +250,18 @@ def _pair_said(pair: Pair) -> str:
         return f"{both} That is {times(pair.both / alone)} probable as {without}."
     odds = times(alone / pair.both) if pair.both > 0 else "more than 10,000 times as"
     return f"{both} {without} is {odds} probable."
+
+
+def _unexpected(page: Page) -> list[str]:
+    """The findings that fit the rest least."""
+    told = [
+        f"{phrases.finding_of(page.network.lexicon, page.basis.understood, u.finding)} "
+        f"(expected in {of_patients(u.probability)} such patients)"
+        for u in page.why.unexpected[:MOST_UNEXPECTED]
+    ]
+    head = "Does not fit the rest:  "
+    lines = page.surface.wrapped(f"{', '.join(told)}.", first=head, rest="  ")
+    return [page.surface.strong(head) + lines[0][len(head) :], *lines[1:]] if told else []
 
 
 def _foot(page: Page) -> Iterator[str]:

@@ -1,0 +1,489 @@
+/* The passes of propagate.py in C: optional, and held to the same tests.
+
+   A plan points at the arrays of a Structure (kept alive by their Python owner). `lanes` and `batch` run LANES cases
+   side by side, without the interpreter's lock; `query` reads one case from a dict of states and answers with a dict
+   of dicts, or None where Python has to look at the case itself. Nothing is stored between calls.
+
+   Stable ABI of Python 3.10: one file serves every later version. */
+
+#define Py_LIMITED_API 0x030A0000
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LANES 8
+#define RESCALED_BELOW 1e-100 /* as in propagate.py */
+
+#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__)
+#define CLONED __attribute__((target_clones("default", "avx2", "avx512f")))
+#else
+#define CLONED
+#endif
+#if defined(__GNUC__)
+#define INLINE static inline __attribute__((always_inline))
+#define RESTRICT __restrict__
+#else
+#define INLINE static inline
+#define RESTRICT
+#endif
+
+typedef struct {
+    int64_t nodes, cliques, states, messages, entries, most_inputs;
+    const int64_t *node_start, *entry_start, *message_start, *segment_start, *map_start;
+    const int32_t *parent, *input_count, *maps, *node_clique, *node_input, *child_input;
+    const double *potentials;
+    int64_t *owner_start; /* (cliques + 1,) into owner */
+    int32_t *owner;       /* of each input: the node that it is the likelihood of, or -1 - the child clique */
+    PyObject *index;      /* node -> (number of the node, {state: number of the state}) */
+    PyObject *names;      /* (node, ...) */
+    PyObject *labels;     /* ((state, ...), ...) */
+    PyObject *asked;      /* the last evidence answered, as (node, state, node, state, ...) */
+    PyObject *answered;   /* its answer */
+} Plan;
+
+typedef struct {
+    double *message, *reached; /* (messages, width) */
+    double *scale;             /* (cliques, width) what the values of a clique were divided by */
+    double *values;            /* (entries,) of one case; none for lanes, which work them out twice */
+    double log_scale[LANES];
+    int64_t *used;             /* (most inputs,) */
+    char *busy;                /* (cliques,) something was observed here or below */
+    char *seen;                /* (nodes,) something was observed of the node */
+} Work;
+
+static void work_free(Work *w)
+{
+    free(w->message); free(w->reached); free(w->scale); free(w->values); free(w->used); free(w->busy); free(w->seen);
+}
+
+static int work_make(Work *w, const Plan *p, int64_t width)
+{
+    w->message = malloc(sizeof(double) * p->messages * width);
+    w->reached = malloc(sizeof(double) * p->messages * width);
+    w->scale = malloc(sizeof(double) * p->cliques * width);
+    w->values = width == 1 ? malloc(sizeof(double) * p->entries) : NULL;
+    w->used = malloc(sizeof(int64_t) * (p->most_inputs + 1));
+    w->busy = malloc(p->cliques);
+    w->seen = malloc(p->nodes);
+    if (w->message && w->reached && w->scale && w->used && w->busy && w->seen && (width > 1 || w->values)) return 1;
+    work_free(w);
+    return 0;
+}
+
+/* Which cliques must be visited on the way up. */
+static void mark_busy(const Plan *p, Work *w)
+{
+    memset(w->busy, 0, p->cliques);
+    for (int64_t n = 0; n < p->nodes; n++)
+        if (w->seen[n]) w->busy[p->node_clique[n]] = 1;
+    for (int64_t c = p->cliques - 1; c > 0; c--)
+        if (w->busy[c]) w->busy[p->parent[c]] = 1;
+}
+
+/* The inputs of a clique whose messages are not all ones; how many. */
+static int64_t used_inputs(const Plan *p, int64_t c, const Work *w)
+{
+    const int32_t *owner = p->owner + p->owner_start[c];
+    int64_t count = 0;
+    for (int64_t k = 0; k < p->input_count[c]; k++)
+        if (owner[k] >= 0 ? w->seen[owner[k]] : w->busy[-1 - owner[k]]) w->used[count++] = k;
+    return count;
+}
+
+INLINE void entry_value(double *RESTRICT value, double prior, const int32_t *row, const int64_t *used, int64_t count,
+                        const double *RESTRICT message, const int W)
+{
+    for (int l = 0; l < W; l++) value[l] = prior;
+    for (int64_t k = 0; k < count; k++) {
+        const double *put = message + (int64_t)row[used[k]] * W;
+        for (int l = 0; l < W; l++) value[l] *= put[l];
+        if (W == 1 && value[0] == 0.0) return;
+    }
+}
+
+INLINE void up_clique(const Plan *p, Work *w, int64_t c, const int W)
+{
+    const int64_t inputs = p->input_count[c], first = p->entry_start[c], count = used_inputs(p, c, w);
+    const int32_t *map = p->maps + p->map_start[c];
+    double *message = w->message, *scale = w->scale + c * W, peak[LANES];
+    for (int l = 0; l < W; l++) peak[l] = 0.0;
+    for (int64_t s = p->message_start[c]; s < p->message_start[c + 1]; s++) {
+        const int64_t *segment = p->segment_start + (s - p->states);
+        double sum[LANES];
+        for (int l = 0; l < W; l++) sum[l] = 0.0;
+        for (int64_t e = segment[0]; e < segment[1]; e++) {
+            double value[LANES];
+            entry_value(value, p->potentials[e], map + (e - first) * inputs, w->used, count, message, W);
+            if (W == 1) w->values[e] = value[0];
+            for (int l = 0; l < W; l++) sum[l] += value[l];
+        }
+        for (int l = 0; l < W; l++) message[s * W + l] = sum[l];
+        for (int l = 0; l < W; l++) peak[l] = sum[l] > peak[l] ? sum[l] : peak[l];
+    }
+    int small = 0;
+    for (int l = 0; l < W; l++) {
+        const int rescaled = peak[l] < RESCALED_BELOW && peak[l] > 0.0;
+        scale[l] = rescaled ? peak[l] : 1.0;
+        small |= rescaled;
+    }
+    if (!small) return;
+    for (int l = 0; l < W; l++) w->log_scale[l] += log(scale[l]);
+    for (int64_t s = p->message_start[c]; s < p->message_start[c + 1]; s++)
+        for (int l = 0; l < W; l++) message[s * W + l] /= scale[l];
+}
+
+INLINE void down_clique(const Plan *p, Work *w, int64_t c, const int W)
+{
+    const int64_t inputs = p->input_count[c], first = p->entry_start[c];
+    const int64_t count = w->busy[c] ? used_inputs(p, c, w) : 0;
+    const int32_t *map = p->maps + p->map_start[c];
+    const double *scale = w->scale + c * W;
+    double *RESTRICT reached = w->reached;
+    for (int64_t s = p->message_start[c]; s < p->message_start[c + 1]; s++) {
+        const int64_t *segment = p->segment_start + (s - p->states);
+        const double *now = reached + s * W, *before = w->message + s * W;
+        double ratio[LANES];
+        int any = 0;
+        for (int l = 0; l < W; l++) {
+            ratio[l] = !w->busy[c] ? now[l] : before[l] > 0.0 ? now[l] / before[l] / scale[l] : 0.0;
+            any |= ratio[l] != 0.0;
+        }
+        if (!any) continue;
+        for (int64_t e = segment[0]; e < segment[1]; e++) {
+            const int32_t *row = map + (e - first) * inputs;
+            double value[LANES];
+            if (W == 1) value[0] = w->busy[c] ? w->values[e] : p->potentials[e];
+            else entry_value(value, p->potentials[e], row, w->used, count, w->message, W);
+            if (W == 1 && value[0] == 0.0) continue;
+            for (int l = 0; l < W; l++) value[l] *= ratio[l];
+            for (int64_t k = 0; k < inputs; k++) {
+                double *sum = reached + (int64_t)row[k] * W;
+                for (int l = 0; l < W; l++) sum[l] += value[l];
+            }
+        }
+    }
+}
+
+INLINE void upward(const Plan *p, Work *w, double *log_evidence, const int W)
+{
+    for (int l = 0; l < W; l++) w->log_scale[l] = 0.0;
+    mark_busy(p, w);
+    for (int64_t c = p->cliques - 1; c >= 0; c--)
+        if (w->busy[c]) up_clique(p, w, c, W);
+    double *total = w->message + p->message_start[0] * W;
+    for (int l = 0; l < W; l++) {
+        if (!w->busy[0]) total[l] = 1.0;
+        log_evidence[l] = log(total[l]) + w->log_scale[l];
+    }
+}
+
+INLINE void downward(const Plan *p, Work *w, const int W)
+{
+    const double *total = w->message + p->message_start[0] * W;
+    memset(w->reached, 0, sizeof(double) * p->messages * W);
+    for (int l = 0; l < W; l++) w->reached[p->message_start[0] * W + l] = total[l] > 0.0;
+    for (int64_t c = 0; c < p->cliques; c++) down_clique(p, w, c, W);
+}
+
+CLONED static void pass_lanes(const Plan *p, Work *w, double *log_evidence, int marginals)
+{
+    upward(p, w, log_evidence, LANES);
+    if (marginals) downward(p, w, LANES);
+}
+
+CLONED static void pass_one(const Plan *p, Work *w, double *log_evidence)
+{
+    upward(p, w, log_evidence, 1);
+    downward(p, w, 1);
+}
+
+/* likelihood (states, lanes) -> marginals (states, lanes), log evidence (lanes,) */
+static void run_lanes(const Plan *p, Work *w, const double *likelihood, double *marginals, double *log_evidence,
+                      int64_t lanes)
+{
+    double found[LANES];
+    for (int64_t at = 0; at < lanes; at += LANES) {
+        const int64_t width = lanes - at < LANES ? lanes - at : LANES;
+        memset(w->seen, 0, p->nodes);
+        for (int64_t n = 0; n < p->nodes; n++)
+            for (int64_t s = p->node_start[n]; s < p->node_start[n + 1]; s++)
+                for (int l = 0; l < LANES; l++) {
+                    const double said = l < width ? likelihood[s * lanes + at + l] : 1.0;
+                    w->message[s * LANES + l] = said;
+                    w->seen[n] |= said != 1.0;
+                }
+        pass_lanes(p, w, found, marginals != NULL);
+        for (int l = 0; l < width; l++) log_evidence[at + l] = found[l];
+        if (marginals)
+            for (int64_t s = 0; s < p->states; s++)
+                for (int l = 0; l < width; l++) marginals[s * lanes + at + l] = w->reached[s * LANES + l];
+    }
+}
+
+/* observed (cases, nodes), -1 where not observed -> marginals (cases, states), log evidence (cases,) */
+static void run_batch(const Plan *p, Work *w, const int64_t *observed, double *marginals, double *log_evidence,
+                      int64_t cases)
+{
+    double found[LANES];
+    for (int64_t at = 0; at < cases; at += LANES) {
+        const int64_t width = cases - at < LANES ? cases - at : LANES;
+        memset(w->seen, 0, p->nodes);
+        for (int64_t i = 0; i < p->states * LANES; i++) w->message[i] = 1.0;
+        for (int l = 0; l < width; l++) {
+            const int64_t *row = observed + (at + l) * p->nodes;
+            for (int64_t n = 0; n < p->nodes; n++) {
+                if (row[n] < 0) continue;
+                w->seen[n] = 1;
+                for (int64_t s = p->node_start[n]; s < p->node_start[n + 1]; s++)
+                    w->message[s * LANES + l] = s == p->node_start[n] + row[n];
+            }
+        }
+        pass_lanes(p, w, found, 1);
+        for (int l = 0; l < width; l++) {
+            double *row = marginals + (at + l) * p->states;
+            log_evidence[at + l] = found[l];
+            for (int64_t s = 0; s < p->states; s++) row[s] = w->reached[s * LANES + l];
+        }
+    }
+}
+
+/* The Python side */
+
+static const char *PLAN = "ddx.engine._kernel.plan";
+
+static void plan_free(PyObject *capsule)
+{
+    Plan *p = PyCapsule_GetPointer(capsule, PLAN);
+    if (!p) return;
+    Py_XDECREF(p->index); Py_XDECREF(p->names); Py_XDECREF(p->labels);
+    Py_XDECREF(p->asked); Py_XDECREF(p->answered);
+    free(p->owner_start); free(p->owner);
+    free(p);
+}
+
+static int plan_owners(Plan *p)
+{
+    p->owner_start = malloc(sizeof(int64_t) * (p->cliques + 1));
+    if (!p->owner_start) return 0;
+    p->owner_start[0] = 0;
+    p->most_inputs = 0;
+    for (int64_t c = 0; c < p->cliques; c++) {
+        p->owner_start[c + 1] = p->owner_start[c] + p->input_count[c];
+        if (p->input_count[c] > p->most_inputs) p->most_inputs = p->input_count[c];
+    }
+    p->owner = malloc(sizeof(int32_t) * (p->owner_start[p->cliques] + 1));
+    if (!p->owner) return 0;
+    for (int64_t n = 0; n < p->nodes; n++) p->owner[p->owner_start[p->node_clique[n]] + p->node_input[n]] = (int32_t)n;
+    for (int64_t c = 1; c < p->cliques; c++)
+        p->owner[p->owner_start[p->parent[c]] + p->child_input[c]] = (int32_t)(-1 - c);
+    return 1;
+}
+
+/* plan(nodes, cliques, addresses of the twelve arrays, index, names, labels) */
+static PyObject *kernel_plan(PyObject *self, PyObject *args)
+{
+    (void)self;
+    long long nodes, cliques;
+    unsigned long long at[12];
+    PyObject *index, *names, *labels;
+    if (!PyArg_ParseTuple(args, "LL(KKKKKKKKKKKK)OOO", &nodes, &cliques, at, at + 1, at + 2, at + 3, at + 4, at + 5, at + 6,
+                          at + 7, at + 8, at + 9, at + 10, at + 11, &index, &names, &labels))
+        return NULL;
+    Plan *p = calloc(1, sizeof(Plan));
+    if (!p) return PyErr_NoMemory();
+    const int64_t **longs[] = {&p->node_start, &p->entry_start, &p->message_start, &p->segment_start, &p->map_start};
+    const int32_t **ints[] = {&p->parent, &p->input_count, &p->maps, &p->node_clique, &p->node_input, &p->child_input};
+    for (int i = 0; i < 5; i++) *longs[i] = (const int64_t *)(uintptr_t)at[i];
+    for (int i = 0; i < 6; i++) *ints[i] = (const int32_t *)(uintptr_t)at[5 + i];
+    p->potentials = (const double *)(uintptr_t)at[11];
+    p->nodes = nodes;
+    p->cliques = cliques;
+    p->states = p->node_start[nodes];
+    p->messages = p->message_start[cliques];
+    p->entries = p->entry_start[cliques];
+    if (!plan_owners(p)) {
+        free(p->owner_start); free(p->owner); free(p);
+        return PyErr_NoMemory();
+    }
+    Py_INCREF(index); Py_INCREF(names); Py_INCREF(labels);
+    p->index = index; p->names = names; p->labels = labels;
+    PyObject *capsule = PyCapsule_New(p, PLAN, plan_free);
+    if (!capsule) {
+        Py_DECREF(index); Py_DECREF(names); Py_DECREF(labels);
+        free(p->owner_start); free(p->owner); free(p);
+    }
+    return capsule;
+}
+
+/* lanes(plan, address of likelihood, of marginals or 0, of log evidence, lanes) */
+static PyObject *kernel_lanes(PyObject *self, PyObject *args)
+{
+    (void)self;
+    PyObject *capsule;
+    unsigned long long likelihood, marginals, log_evidence;
+    long long lanes;
+    if (!PyArg_ParseTuple(args, "OKKKL", &capsule, &likelihood, &marginals, &log_evidence, &lanes)) return NULL;
+    Plan *p = PyCapsule_GetPointer(capsule, PLAN);
+    Work w;
+    if (!p) return NULL;
+    if (!work_make(&w, p, LANES)) return PyErr_NoMemory();
+    Py_BEGIN_ALLOW_THREADS
+    run_lanes(p, &w, (const double *)(uintptr_t)likelihood, (double *)(uintptr_t)marginals,
+              (double *)(uintptr_t)log_evidence, lanes);
+    Py_END_ALLOW_THREADS
+    work_free(&w);
+    Py_RETURN_NONE;
+}
+
+/* batch(plan, address of observed, of marginals, of log evidence, cases) */
+static PyObject *kernel_batch(PyObject *self, PyObject *args)
+{
+    (void)self;
+    PyObject *capsule;
+    unsigned long long observed, marginals, log_evidence;
+    long long cases;
+    if (!PyArg_ParseTuple(args, "OKKKL", &capsule, &observed, &marginals, &log_evidence, &cases)) return NULL;
+    Plan *p = PyCapsule_GetPointer(capsule, PLAN);
+    Work w;
+    if (!p) return NULL;
+    if (!work_make(&w, p, LANES)) return PyErr_NoMemory();
+    Py_BEGIN_ALLOW_THREADS
+    run_batch(p, &w, (const int64_t *)(uintptr_t)observed, (double *)(uintptr_t)marginals,
+              (double *)(uintptr_t)log_evidence, cases);
+    Py_END_ALLOW_THREADS
+    work_free(&w);
+    Py_RETURN_NONE;
+}
+
+/* 1 where every item of the evidence is a known state of a known node; 0 where Python must look; -1 on an error. */
+static int read_evidence(const Plan *p, Work *w, PyObject *evidence)
+{
+    PyObject *node, *state;
+    Py_ssize_t position = 0;
+    for (int64_t s = 0; s < p->states; s++) w->message[s] = 1.0;
+    memset(w->seen, 0, p->nodes);
+    while (PyDict_Next(evidence, &position, &node, &state)) {
+        if (!PyUnicode_Check(node) || !PyUnicode_Check(state)) return 0;
+        PyObject *found = PyDict_GetItemWithError(p->index, node);
+        if (!found) return PyErr_Occurred() ? -1 : 0;
+        PyObject *place = PyDict_GetItemWithError(PyTuple_GetItem(found, 1), state);
+        if (!place) return PyErr_Occurred() ? -1 : 0;
+        const int64_t n = PyLong_AsLong(PyTuple_GetItem(found, 0)), picked = PyLong_AsLong(place);
+        w->seen[n] = 1;
+        for (int64_t s = p->node_start[n]; s < p->node_start[n + 1]; s++) w->message[s] = s == p->node_start[n] + picked;
+    }
+    return 1;
+}
+
+static PyObject *row_of(const Plan *p, int64_t node, const double *marginals)
+{
+    PyObject *row = PyDict_New(), *labels = PyTuple_GetItem(p->labels, node), *sealed = NULL;
+    int failed = !row || !labels;
+    for (int64_t s = p->node_start[node]; !failed && s < p->node_start[node + 1]; s++) {
+        PyObject *number = PyFloat_FromDouble(marginals[s]);
+        failed = !number || PyDict_SetItem(row, PyTuple_GetItem(labels, s - p->node_start[node]), number) < 0;
+        Py_XDECREF(number);
+    }
+    if (!failed) sealed = PyDictProxy_New(row);
+    Py_XDECREF(row);
+    return sealed;
+}
+
+static PyObject *rows_of(const Plan *p, const double *marginals)
+{
+    PyObject *rows = PyDict_New();
+    for (int64_t n = 0; rows && n < p->nodes; n++) {
+        PyObject *row = row_of(p, n, marginals);
+        if (!row || PyDict_SetItem(rows, PyTuple_GetItem(p->names, n), row) < 0) {
+            Py_DECREF(rows);
+            rows = NULL;
+        }
+        Py_XDECREF(row);
+    }
+    return rows;
+}
+
+/* Whether the evidence is, object by object, that of the last answer. Strings do not change, so identity is enough. */
+static int asked_before(const Plan *p, PyObject *evidence)
+{
+    PyObject *node, *state;
+    Py_ssize_t position = 0, at = 0;
+    if (!p->asked || PyTuple_Size(p->asked) != 2 * PyDict_Size(evidence)) return 0;
+    while (PyDict_Next(evidence, &position, &node, &state)) {
+        if (PyTuple_GetItem(p->asked, at) != node || PyTuple_GetItem(p->asked, at + 1) != state) return 0;
+        at += 2;
+    }
+    return 1;
+}
+
+static void remember(Plan *p, PyObject *evidence, PyObject *answer)
+{
+    PyObject *node, *state, *before = p->asked, *answered = p->answered;
+    Py_ssize_t position = 0, at = 0;
+    PyObject *asked = PyTuple_New(2 * PyDict_Size(evidence));
+    if (!asked) {
+        PyErr_Clear();
+        return;
+    }
+    while (PyDict_Next(evidence, &position, &node, &state)) {
+        Py_INCREF(node);
+        Py_INCREF(state);
+        PyTuple_SetItem(asked, at++, node);
+        PyTuple_SetItem(asked, at++, state);
+    }
+    Py_INCREF(answer);
+    p->asked = asked;
+    p->answered = answer;
+    Py_XDECREF(before);
+    Py_XDECREF(answered);
+}
+
+/* query(plan, evidence, least log evidence, make) -> make(rows, log evidence), or None where Python must look.
+   Asking the same again gives the same answer, an object that does not change. */
+static PyObject *kernel_query(PyObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    (void)self;
+    if (count != 4) {
+        PyErr_SetString(PyExc_TypeError, "query(plan, evidence, least, make) takes four arguments");
+        return NULL;
+    }
+    Plan *p = PyCapsule_GetPointer(args[0], PLAN);
+    if (!p) return NULL;
+    if (!PyDict_CheckExact(args[1])) Py_RETURN_NONE;
+    if (asked_before(p, args[1])) {
+        Py_INCREF(p->answered);
+        return p->answered;
+    }
+    Work w;
+    double log_evidence;
+    if (!work_make(&w, p, 1)) return PyErr_NoMemory();
+    PyObject *answer = Py_None, *rows = NULL;
+    const int readable = read_evidence(p, &w, args[1]);
+    if (readable < 0) answer = NULL;
+    if (readable == 1) {
+        pass_one(p, &w, &log_evidence);
+        if (log_evidence > PyFloat_AsDouble(args[2])) {
+            rows = rows_of(p, w.reached);
+            answer = rows ? PyObject_CallFunction(args[3], "Nd", rows, log_evidence) : NULL;
+            if (answer) remember(p, args[1], answer);
+        }
+    }
+    work_free(&w);
+    if (answer == Py_None) Py_INCREF(answer);
+    return answer;
+}
+
+static PyMethodDef METHODS[] = {
+    {"plan", kernel_plan, METH_VARARGS, "A plan over the arrays of a structure."},
+    {"lanes", kernel_lanes, METH_VARARGS, "Marginals and log evidence of lanes of likelihoods."},
+    {"batch", kernel_batch, METH_VARARGS, "Marginals and log evidence of cases of observed states."},
+    {"query", (PyCFunction)(void (*)(void))kernel_query, METH_FASTCALL, "One case, from a dict to a dict."},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef MODULE = {PyModuleDef_HEAD_INIT, "_kernel", "Message passing in C.", -1, METHODS, NULL, NULL, NULL, NULL};
+
+PyMODINIT_FUNC PyInit__kernel(void) { return PyModule_Create(&MODULE); }

@@ -1,0 +1,105 @@
+"""The C kernel where it was built and is not switched off (DDX_KERNEL=numpy); numpy does everything without it."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Protocol, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from ddx.engine.belief import Belief, Layout
+from ddx.engine.structure import Structure
+
+Floats = npt.NDArray[np.float64]
+_Make = Callable[[dict[str, Mapping[str, float]], float], Belief]
+ARRAYS = (
+    "node_start",
+    "entry_start",
+    "message_start",
+    "segment_start",
+    "map_start",
+    "parent",
+    "input_count",
+    "maps",
+    "node_clique",
+    "node_input",
+    "child_input",
+    "potentials",
+)
+
+
+class _Compiled(Protocol):
+    """What kernel.c exports; arrays go by address."""
+
+    def plan(
+        self,
+        nodes: int,
+        cliques: int,
+        addresses: tuple[int, ...],
+        index: dict[str, tuple[int, dict[str, int]]],
+        names: tuple[str, ...],
+        labels: tuple[tuple[str, ...], ...],
+    ) -> object: ...
+
+    def lanes(self, plan: object, likelihood: int, marginals: int, log_evidence: int, lanes: int) -> None: ...
+
+    def batch(self, plan: object, observed: int, marginals: int, log_evidence: int, cases: int) -> None: ...
+
+    def query(self, plan: object, evidence: object, least: float, make: _Make) -> Belief | None: ...
+
+
+def compiled() -> _Compiled | None:
+    """The compiled module, or None."""
+    if os.environ.get("DDX_KERNEL") == "numpy":
+        return None
+    try:
+        return cast(_Compiled, importlib.import_module("ddx.engine._kernel"))
+    except ImportError:
+        return None
+
+
+class Kernel:
+    """The passes over one structure in C. Holds the arrays that the plan points at."""
+
+    def __init__(self, module: _Compiled, structure: Structure, layout: Layout) -> None:
+        self._module = module
+        self._query = module.query
+        self._make = partial(Belief.of, layout)
+        self._arrays = [np.ascontiguousarray(getattr(structure, name)) for name in ARRAYS]
+        states: Mapping[str, tuple[str, ...]] = layout.states
+        index = {n: (i, {s: k for k, s in enumerate(labels)}) for i, (n, labels) in enumerate(states.items())}
+        self._plan = module.plan(
+            len(states),
+            structure.cliques,
+            tuple(array.ctypes.data for array in self._arrays),
+            index,
+            tuple(states),
+            tuple(states.values()),
+        )
+
+    def query(self, evidence: object, least: float) -> Belief | None:
+        """The belief of a case; None where Python must look at the evidence or at the answer.
+
+        The last answer is kept: asking the same again costs nothing.
+        """
+        return self._query(self._plan, evidence, least, self._make)
+
+    def lanes(self, likelihood: Floats, marginals: bool) -> tuple[Floats, Floats]:
+        """As `propagate.Lanes.run`."""
+        said = np.ascontiguousarray(likelihood)
+        found = np.empty(said.shape if marginals else (0, said.shape[1]))
+        log_evidence = np.empty(said.shape[1])
+        wanted = found.ctypes.data if marginals else 0
+        self._module.lanes(self._plan, said.ctypes.data, wanted, log_evidence.ctypes.data, said.shape[1])
+        return found, log_evidence
+
+    def batch(self, observed: npt.NDArray[np.int64], states: int) -> tuple[Floats, Floats]:
+        """Marginals (cases, states) and log P(case) of observed states (cases, nodes)."""
+        said = np.ascontiguousarray(observed)
+        found, log_evidence = np.empty((len(said), states)), np.empty(len(said))
+        self._module.batch(self._plan, said.ctypes.data, found.ctypes.data, log_evidence.ctypes.data, len(said))
+        return found, log_evidence

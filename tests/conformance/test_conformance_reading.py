@@ -1,0 +1,108 @@
+"""Networks made by others: every file of the conformance set is read, or refused where it must be.
+
+The set is given by DDX_CONFORMANCE (an index.json), or lies in `shared/` beside the project. Whether the posteriors
+are right is another file's question; this one asks whether the numbers arrive.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ddx.errors import DdxError, FileProblem, SpecError
+from ddx.exchange import xdsl
+from ddx.exchange.files import FORMATS, read_network
+from ddx.exchange.source import Source
+from ddx.knowledge.bayesnet import expand
+
+BESIDE = Path(__file__).parents[3] / "shared" / "conformance" / "dev" / "index.json"
+INDEX = Path(os.environ.get("DDX_CONFORMANCE", BESIDE))
+
+
+def items(group: str | None) -> list[Any]:
+    """The items of one group; without a group the networks of all others, each once."""
+    if not INDEX.is_file():
+        reason = pytest.mark.skip(reason=f"conformance set absent: no {INDEX.name} there; set DDX_CONFORMANCE")
+        return [pytest.param(None, id="absent", marks=reason)]
+    found = json.loads(INDEX.read_text())["items"]
+    if group:
+        return [pytest.param(item, id=item["id"]) for item in found if item["group"] == group]
+    rest = [item for item in found if item["group"] not in ("real-file-reading", "noisy-or")]
+    return [pytest.param(item, id=name) for name, item in {item["network"]: item for item in rest}.items()]
+
+
+@pytest.mark.parametrize("item", items("real-file-reading"))
+def test_a_real_file(item: dict[str, Any]) -> None:
+    must, path = item["must"], INDEX.parent / item["network"]
+    try:
+        network = read_network(path)
+    except DdxError as fault:
+        assert must != "ACCEPT", str(fault)
+        assert "OtherCarCost" not in must or "OtherCarCost" in str(fault)
+        assert "unsupported format" not in must or "unsupported format" in str(fault)
+        assert "encoding" not in must or "UTF-8" in str(fault)
+    else:
+        assert must != "REFUSE"
+        assert "note" not in must or network.remarks
+        assert len(network.nodes) > 1
+
+
+@pytest.mark.parametrize("item", items(None))
+def test_a_network_of_the_set(item: dict[str, Any]) -> None:
+    path = INDEX.parent / item["network"]
+    if item["format"] == "uai-markov":
+        with pytest.raises(SpecError, match="MARKOV"):
+            read_network(path)
+        if not item.get("network_as_bayes"):
+            return
+        path = INDEX.parent / item["network_as_bayes"]
+    network = read_network(path)
+    known = item.get("evidence") or {str(k): str(v) for k, v in (item.get("evidence_index") or {}).items()}
+    assert all(state in network.states[node] for node, state in known.items())
+    for node, row in (item["expected"].get("marginals") or {}).items():
+        assert set(row) <= set(network.states[node])
+    for index, values in (item["expected"].get("marginals_by_index") or {}).items():
+        assert len(values) == len(network.states[str(index)])
+    small = [node for node in network.nodes if not network.parents(node)]
+    assert all(expand(network, node).values.sum() == pytest.approx(1, abs=1e-12) for node in small)
+
+
+def noisy_or(links: dict[str, float], leak: float) -> str:
+    """An XDSL file with one noisy-OR, each link on top of the leak."""
+    absent = '<state id="yes"/><state id="no"/>'
+    causes = "".join(f'<cpt id="{name}">{absent}<probabilities>0.5 0.5</probabilities></cpt>' for name in links)
+    columns = " ".join(f"{p!r} {1 - p!r} 0 1" for p in [*links.values()])
+    effect = f'<noisymax id="effect">{absent}<parents>{" ".join(links)}</parents>'
+    effect += f"<parameters>{columns} {leak!r} {1 - leak!r}</parameters></noisymax>"
+    return f'<smile version="1.0" id="t"><nodes>{causes}{effect}</nodes></smile>'
+
+
+@pytest.mark.parametrize("item", items("noisy-or"))
+@pytest.mark.parametrize("mistaken", [False, True])
+def test_a_leak_convention(item: dict[str, Any], mistaken: bool) -> None:
+    """Published noisy-OR tables: links that contain the leak, and links on top of it, which is what XDSL holds.
+
+    Taken for the other convention, the same links must miss the table: the test can fail.
+    """
+    leak, links = item["model"]["leak"], dict(item["model"]["links"])
+    if item["model"]["convention"].startswith("Diez") != mistaken:
+        links = {name: 1 - (1 - p) / (1 - leak) for name, p in links.items()}
+    network = xdsl.read(Source(noisy_or(links, leak).encode(), "made by the test", "made"))
+    table = expand(network, "effect")
+    worst = 0.0
+    for row in item["expected"]["p_absent"]:
+        at = tuple(network.states[p].index("yes" if row["parents"][p] else "no") for p in table.parents)
+        worst = max(worst, abs(float(table.values[(*at, 0)]) - row["p"]))
+    assert (worst <= item["tolerance"]) is not mistaken
+
+
+@pytest.mark.parametrize("suffix", sorted(set(FORMATS)))
+def test_an_empty_file_is_refused(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"empty{suffix}"
+    path.write_bytes(b"")
+    with pytest.raises((SpecError, FileProblem), match=path.name):
+        read_network(path)
