@@ -11,11 +11,12 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ddx import __version__
 from ddx.documents import read_bytes
 from ddx.errors import UnknownName, near_misses
 from ddx.knowledge import catalog, codec
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from ddx.engine.model import Model
     from ddx.knowledge.bayesnet import BayesNet
 
-CACHE_FORMAT = 1  # raise it when what is written to the cache changes its form
+FORMAT = f"1 {__version__}"  # of what is kept in the cache: raise the number when it changes between releases
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,13 @@ class Network:
         if self.spec is not None:
             return of_network(self.spec)
         return of_states(self.foreign.states if self.foreign else {})
+
+    @cached_property
+    def beyond(self) -> Lexicon | None:
+        """The names of the larger network that this is a view of; None where it is no view."""
+        if self.spec is None or self.spec.view is None:
+            return None
+        return of_network(replace(self.spec, view=None))
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -129,7 +137,7 @@ def compile(network: Network, setting: str | None = None) -> Model:
     from ddx.engine import cache
 
     chosen = network.chosen_setting(setting)
-    key = _sha256(f"{network.key} {chosen} {CACHE_FORMAT}".encode())
+    key = _sha256(f"{network.key} {chosen} {FORMAT}".encode())
     kept = cache.fetch(key)
     if kept is not None:
         return kept.model
@@ -156,7 +164,7 @@ def _clinical(path: Path) -> Network:
     built_on = {str(base): _sha256(read_bytes(base)) for base in files_below(path, known)}
     sha256 = _sha256(canonical.encode())
     content = {
-        "format": CACHE_FORMAT,
+        "format": FORMAT,
         "key": key,
         "built_on": built_on,
         "sha256": sha256,
@@ -176,7 +184,7 @@ def _kept(key: str) -> Network | None:
     """The network that was read from these bytes, unless a file that it builds on has changed since."""
     try:
         content = json.loads(_place(key).read_text(encoding="utf-8"))
-        if content["format"] != CACHE_FORMAT or content["key"] != key:
+        if content["format"] != FORMAT or content["key"] != key:
             return None
         if any(_sha256(Path(base).read_bytes()) != was for base, was in content["built_on"].items()):
             return None

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from ddx.engine.population import Population, row_vector
 from ddx.errors import SpecError, TooLarge
 from ddx.knowledge import spec
+from ddx.knowledge.arcs import parents_of
 from ddx.knowledge.bayesnet import LARGEST_TABLE, Array, BayesNet, LocalModel, NoisyMax, Table, Term
 from ddx.knowledge.meaning import cause_states, models_of, states_of
 
@@ -72,34 +73,6 @@ def background_in_force(network: spec.Network, people: Population, roots: Roots,
     row = people.backgrounds.get(node)
     assert isinstance(model, spec.Noisy)
     return row_vector(row if row is not None else model.background, states)
-
-
-def parents_of(network: spec.Network, node: str) -> tuple[str, ...]:
-    """The parents that `local_model` will give a variable."""
-    model = models_of(network).get(node)
-    if model is None:
-        disease = network.diseases.get(node)
-        return tuple(dict.fromkeys(p.context for p in disease.profile)) if disease else ()
-    if isinstance(model, spec.Table | spec.Deterministic):
-        return model.parents
-    causes = [*model.given, *(model.odds_ratios if isinstance(model, spec.Noisy) else ())]
-    nodes = [_cause(network, cause)[0] for cause in causes]
-    if isinstance(model, spec.Attribute):
-        return tuple(dict.fromkeys([*model.gate, *nodes]))
-    contexts = [c for stratum in model.strata for c in stratum.when]
-    return tuple(dict.fromkeys([*contexts, *nodes]))
-
-
-def with_ancestors(network: spec.Network, nodes: Iterable[str]) -> set[str]:
-    """These variables and everything above them."""
-    found: set[str] = set()
-    waiting = list(nodes)
-    while waiting:
-        node = waiting.pop()
-        if node not in found:
-            found.add(node)
-            waiting += parents_of(network, node)
-    return found
 
 
 def link(row: Array, leak: Array, rates: str) -> Array:

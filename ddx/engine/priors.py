@@ -21,6 +21,7 @@ from ddx.engine.model import Model, compile_network
 from ddx.engine.population import Population, row_vector
 from ddx.errors import SpecError
 from ddx.knowledge import spec
+from ddx.knowledge.arcs import with_ancestors
 from ddx.knowledge.bayesnet import Array, LocalModel
 from ddx.knowledge.meaning import models_of, states_of
 
@@ -47,7 +48,7 @@ def solve(network: spec.Network, people: Population) -> Roots:
     """
     roots = starting_roots(network, people)
     targets = list(_targets(network, people))
-    nodes = ground.with_ancestors(network, [*roots.mix, *(t.node for t in targets)])
+    nodes = with_ancestors(network, [*roots.mix, *(t.node for t in targets)])
     model = compile_network(ground.ground(network, people, roots, nodes))
     complaint = people.complaint
     lane = model.likelihood({complaint.finding: complaint.state} if complaint else {})[:, None]

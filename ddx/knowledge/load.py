@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ddx.documents import Document, Place, Value, read
 from ddx.errors import SpecError, near_misses
 from ddx.knowledge import meaning, spec
+from ddx.knowledge.arcs import cycle_faults
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -43,6 +44,7 @@ def load(path: Path, find_base: Mapping[str, Path] | None = None) -> spec.Networ
         raise SpecError(f"{read_as}", where=document.where(("ddx",)), remedy="Start the file with `ddx: network/1`.")
     network = shaped(spec.Network, document)
     tell(document, meaning.faults(network))
+    tell(document, cycle_faults(network))
     return network
 
 

@@ -12,11 +12,10 @@ def json_schema() -> str:
     """The schema of `network/1` and `view/1` files, as JSON text that ends in a newline."""
     from pydantic import TypeAdapter
 
-    adapters = {"network/1": TypeAdapter(spec.Network), "view/1": TypeAdapter(spec.ViewFile)}
+    schemas = [TypeAdapter(cls).json_schema() for cls in (spec.Network, spec.ViewFile)]
     definitions: dict[str, object] = {}
     choices = []
-    for adapter in adapters.values():
-        schema = adapter.json_schema(mode="validation")
+    for schema in schemas:
         definitions.update(schema.pop("$defs", {}))
         definitions[schema["title"]] = schema
         choices.append({"$ref": f"#/$defs/{schema['title']}"})

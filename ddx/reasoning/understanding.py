@@ -6,10 +6,11 @@ itself adds (its complaint counts as observed unless the case says otherwise) is
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ddx.errors import CaseError, ContradictoryFinding, UnknownName
+from ddx.errors import CaseError, ContradictoryFinding, UnknownFinding, UnknownName
 from ddx.evidence import Case, Observed, said
 from ddx.network import Network
 
@@ -70,7 +71,8 @@ def understand(network: Network, case: Case, setting: str | None = None) -> Unde
     """
     chosen = network.chosen_setting(setting or case.setting) or None
     context = frozenset(network.spec.context) if network.spec else frozenset()
-    seen = _resolved(network, [*network.lexicon.subject(case.subject), *case.findings])
+    known, ignored = _within(network, case.findings)
+    seen = _resolved(network, [*network.lexicon.subject(case.subject), *known])
     used = [u for u in seen.values() if u is not None]
     unknown = tuple(name for name, u in seen.items() if u is None)
     complaint = network.settings[chosen].complaint if chosen else None
@@ -78,7 +80,26 @@ def understand(network: Network, case: Case, setting: str | None = None) -> Unde
         used.insert(0, Used(complaint.finding, complaint.state, "setting"))
     used.sort(key=lambda u: u.finding not in context)
     held = complaint is not None and any(u.finding == complaint.finding and u.said == complaint.state for u in used)
-    return Understood(chosen, tuple(used), unknown, context, complaint.finding if held and complaint else None)
+    asked = complaint.finding if held and complaint else None
+    return Understood(chosen, tuple(used), unknown, context, asked, ignored)
+
+
+def _within(network: Network, observed: Iterable[Observed]) -> tuple[list[Observed], tuple[str, ...]]:
+    """Findings for this network, and the ids of those that only the larger network has of which it is a view."""
+    known: list[Observed] = []
+    ignored: list[str] = []
+    for item in observed:
+        try:
+            network.lexicon.observe(item)
+        except UnknownFinding:
+            if network.beyond is not None:
+                with contextlib.suppress(UnknownFinding):
+                    ignored.append(network.beyond.observe(item)[0])
+                    continue
+        except (CaseError, UnknownName):
+            pass  # told, with every other fault, when the known ones are resolved
+        known.append(item)
+    return known, tuple(ignored)
 
 
 def _resolved(network: Network, observed: Iterable[Observed]) -> dict[str, Used | None]:

@@ -7,6 +7,7 @@ same thing again.
 from __future__ import annotations
 
 import textwrap
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -38,7 +39,11 @@ class Surface:
 
     def plain(self, text: str) -> str:
         """The text in the characters that the surface takes."""
-        return text if self.unicode else text.translate(ASCII).encode("ascii", "replace").decode()
+        if self.unicode:
+            return text
+        letters = unicodedata.normalize("NFKD", text.translate(ASCII))
+        bare = "".join(c for c in letters if not unicodedata.combining(c))
+        return bare.encode("ascii", "replace").decode()
 
     def wrapped(self, text: str, first: str = "", rest: str | None = None) -> list[str]:
         """The text as lines of at most the width; `first` and `rest` stand before the first and the other lines."""

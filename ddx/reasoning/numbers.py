@@ -1,0 +1,121 @@
+"""Which numbers is a network made of, where do they stand, and what do they rest on?
+
+Every probability and odds ratio of a clinical network has a place in its file: `findings.raynaud.model.given.ssc.present`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, is_dataclass, replace
+
+from ddx.knowledge import spec
+from ddx.knowledge.meaning import cause_states
+
+Numbered = spec.Number | spec.OddsRatio
+Place = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One number: the variable and state that it speaks of, given what, and its place in the file."""
+
+    place: Place
+    node: str
+    state: str
+    given: str  # a cause, `background`, a condition by its number, or `setting NAME`
+    number: Numbered
+
+    @property
+    def where(self) -> str:
+        return ".".join(str(step) for step in self.place)
+
+    @property
+    def value(self) -> float:
+        return self.number.value
+
+    @property
+    def cited(self) -> tuple[str, ...]:
+        """Keys of the sources, the pooled series included."""
+        series = self.number.series if isinstance(self.number, spec.Number) else ()
+        named = [self.number.source, *(s.source for s in series)]
+        return tuple(dict.fromkeys(name for name in named if name))
+
+
+def parameters(network: spec.Network) -> tuple[Parameter, ...]:
+    """Every number, in the order of the file."""
+    found = []
+    for group in ("settings", "diseases", "latents", "findings"):
+        for name, block in getattr(network, group).items():
+            for place, number in _below(block, (group, name)):
+                found.append(_parameter(network, place, number))
+    return tuple(found)
+
+
+def with_value(network: spec.Network, parameter: Parameter, value: float) -> spec.Network:
+    """The same network with another value for one number."""
+    changed: object
+    if isinstance(parameter.number, spec.Number):
+        changed = replace(parameter.number, p=value)
+    else:
+        changed = replace(parameter.number, value=value)
+    found = _put(network, parameter.place, changed)
+    assert isinstance(found, spec.Network)
+    return found
+
+
+def _below(value: object, place: Place) -> Iterator[tuple[Place, Numbered]]:
+    if isinstance(value, spec.Number | spec.OddsRatio):
+        yield place, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _below(item, (*place, key))
+    elif isinstance(value, tuple):
+        for i, item in enumerate(value):
+            yield from _below(item, (*place, i))
+    elif isinstance(value, spec.Block):
+        for name in type(value).__slots__:
+            yield from _below(getattr(value, name), (*place, name))
+
+
+def _put(value: object, place: Place, new: object) -> object:
+    if not place:
+        return new
+    step, rest = place[0], place[1:]
+    if isinstance(value, dict):
+        return {**value, step: _put(value[step], rest, new)}
+    if isinstance(value, tuple):
+        assert isinstance(step, int)
+        return (*value[:step], _put(value[step], rest, new), *value[step + 1 :])
+    assert is_dataclass(value) and not isinstance(value, type)
+    return replace(value, **{str(step): _put(getattr(value, str(step)), rest, new)})
+
+
+def _parameter(network: spec.Network, place: Place, number: Numbered) -> Parameter:
+    group, name = str(place[0]), str(place[1])
+    if group == "settings":
+        return _of_setting(network, place, number, name)
+    if place[2] == "profile":
+        assert isinstance(place[3], int)
+        profile = network.diseases[name].profile[place[3]]
+        return Parameter(place, name, str(place[-1]), profile.context, number)
+    kind = str(place[3])  # background, given, odds_ratios, strata, rows, otherwise
+    if kind == "given":
+        return Parameter(place, name, str(place[-1]), str(place[4]), number)
+    if kind == "odds_ratios":
+        return Parameter(place, name, "any effect", str(place[4]), number)
+    if kind in ("rows", "strata"):
+        return Parameter(place, name, str(place[-1]), f"{kind} {place[4]}", number)
+    return Parameter(place, name, str(place[-1]), kind, number)
+
+
+def _of_setting(network: spec.Network, place: Place, number: Numbered, name: str) -> Parameter:
+    kind = str(place[2])
+    if kind == "complaint":
+        complaint = network.settings[name].complaint
+        assert complaint is not None
+        return Parameter(place, complaint.finding, complaint.state, f"setting {name}", number)
+    if kind == "priors":
+        found = cause_states(network, str(place[3]))
+        node, state = (found[0], found[1][0]) if found else (str(place[3]), "present")
+        return Parameter(place, node, state, f"setting {name}", number)
+    return Parameter(place, str(place[3]), str(place[-1]), f"setting {name}", number)
