@@ -1,7 +1,7 @@
 """What pyproject.toml cannot say: the shelf of networks and the optional C kernel.
 
-`networks/` at the top of the tree is installed as `ddx/networks`. The kernel is loaded with ctypes, so that its one
-file serves every Python; without a compiler it is left out, and numpy does its work.
+`networks/` at the top of the tree is installed as `ddx/networks`. The kernel keeps to the stable ABI of Python 3.10, so
+that one wheel serves every later version; without a compiler it is left out, and numpy does its work.
 """
 
 from setuptools import Extension, find_packages, setup
@@ -15,10 +15,15 @@ KERNEL = Extension(
 )
 
 setup(
-    packages=[*find_packages(include=["ddx", "ddx.*"]), "ddx.networks", "ddx.networks.cases"],
+    packages=[*find_packages(include=["ddx", "ddx.*"]), "ddx.networks", "ddx.networks.cases", "ddx.networks.roles"],
     package_dir={"ddx.networks": "networks"},
     include_package_data=False,
-    package_data={"ddx": ["py.typed"], "ddx.networks": ["*.yaml"], "ddx.networks.cases": ["*.case.yaml"]},
+    package_data={
+        "ddx": ["py.typed"],
+        "ddx.networks": ["*.yaml"],
+        "ddx.networks.cases": ["*.case.yaml"],
+        "ddx.networks.roles": ["*.roles.yaml"],
+    },
     ext_modules=[KERNEL],
     options={"bdist_wheel": {"py_limited_api": "cp310"}},
 )

@@ -123,6 +123,9 @@ def _parse_json(text: str, name: str) -> Document:
 def _worded(value: object, name: str, depth: int = 0) -> Value:
     if depth > DEEPEST:
         raise DocumentError(sentence(f"more than {DEEPEST} levels", where=name))
+    for text in (value,) if isinstance(value, str) else value if isinstance(value, dict) else ():
+        if not text.isprintable():  # written with escapes
+            _check_characters(text.replace("\n", ""), name)
     if isinstance(value, dict):
         return {key: _worded(item, name, depth + 1) for key, item in value.items()}
     if isinstance(value, list):
@@ -188,6 +191,10 @@ class _Builder:
 
     def _scalar(self, event: ScalarEvent, line: int) -> None:
         text = str(event.value)
+        if event.style == ">":  # the reader marks where it folded lines
+            text = text.replace("\a", "")
+        if not text.isprintable():  # written with escapes, in double quotes
+            _check_characters(text.replace("\n", ""), f"{self.name}:{line}")
         if self.open and isinstance(self.open[-1][1], dict) and self.key[-1] is None:
             self._name_key(text, line)
         elif event.style is None and text in ("", "~", "null", "Null", "NULL"):

@@ -37,6 +37,7 @@ FORMAT = f"1 {__version__}"  # of what is kept in the cache: raise the number wh
 class Network:
     """A network as loaded: a clinical one (`spec`), or one of another tool (`foreign`), which has no roles or settings.
 
+    With a roles file, `spec` says what the variables of another tool's file are, and `numbers` is that file.
     `sha256` identifies its content whatever its layout; `key` the bytes it was read from.
     """
 
@@ -47,6 +48,7 @@ class Network:
     key: str
     spec: clinical.Network | None = None
     foreign: BayesNet | None = None
+    numbers: Path | None = None
 
     @property
     def settings(self) -> Mapping[str, clinical.Setting]:
@@ -84,6 +86,10 @@ class Network:
         chosen = self.chosen_setting(setting)
         if self.foreign is not None:
             return self.foreign
+        if self.numbers is not None:
+            from ddx.exchange.files import read_network
+
+            return read_network(self.numbers)
         from ddx.engine import ground, population, priors, view
 
         assert self.spec is not None
@@ -101,14 +107,12 @@ class Network:
 
     def chosen_setting(self, setting: str | None) -> str:
         """The setting of that name, or the default one; "" for a network without settings. UnknownName otherwise."""
-        if self.spec is None and not setting:
+        if not self.settings and not setting:
             return ""
         name = setting or self.default_setting or ""
         if name not in self.settings:
-            known = ", ".join(self.settings) or "none"
-            raise UnknownName(
-                f"{self.name} has no setting {name!r}. {near_misses(name, self.settings)} Settings: {known}."
-            )
+            hint = near_misses(name, self.settings) or f"Settings: {', '.join(self.settings) or 'none'}."
+            raise UnknownName(f"{self.name} has no setting {name!r}. {hint}")
         return name
 
 
@@ -118,8 +122,13 @@ def load(name_or_path: str | Path) -> Network:
     Raises UnknownName or FileProblem where there is none, SpecError (file, line, remedy) where it is not right.
     """
     path = catalog.network_path(str(name_or_path))
+    if path.name.endswith(catalog.ROLES_ENDING):
+        return _with_roles(path)
     if path.suffix in (".yaml", ".yml"):
         return _clinical(path)
+    beside = catalog.roles_beside(path)
+    if beside is not None:
+        return _with_roles(beside, path)
     from ddx.exchange.files import read_network
 
     foreign = read_network(path)
@@ -146,6 +155,25 @@ def compile(network: Network, setting: str | None = None) -> Model:
     model = compile_network(network.bayesnet(chosen), events=events_of(network))
     cache.store(key, model, {"network": network.name, "setting": chosen})
     return model
+
+
+def _with_roles(path: Path, numbers: Path | None = None) -> Network:
+    """The network of another tool that a roles file is about: `numbers`, or the file beside it, or a bundled one."""
+    from ddx.exchange.beside import numbers_of
+
+    file = numbers or numbers_of(path)
+    key = _sha256(f"{_sha256(read_bytes(path))} {_sha256(read_bytes(file))}".encode())
+    kept = _kept(key)
+    if kept is not None:
+        return replace(kept, numbers=file)
+    from ddx.exchange.files import read_network
+    from ddx.knowledge.roles import applied, read_roles
+
+    roles, document = read_roles(path)
+    found = applied(roles, read_network(file), document)
+    content = {"format": FORMAT, "key": key, "built_on": {}, "sha256": key, "spec": codec.to_plain(found)}
+    _keep(key, json.dumps(content, ensure_ascii=False, separators=(",", ":")))
+    return replace(_of_content(found, key, key, {}), numbers=file)
 
 
 def _clinical(path: Path) -> Network:

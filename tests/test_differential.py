@@ -16,9 +16,8 @@ from ddx.engine.model import Model
 from ddx.errors import ContradictoryFinding, ImpossibleEvidence, SpecError, UnknownFinding, UnknownName, UnknownState
 from ddx.evidence import Case, Expect, Observed, observed_on_the_line
 from ddx.knowledge.bayesnet import BayesNet, Table, expand
-from ddx.network import Network
+from ddx.network import Network, load
 from ddx.network import compile as compiled
-from ddx.network import load
 from ddx.reasoning.basis import canonical_state
 from ddx.reasoning.chains import chains
 from ddx.reasoning.differential import Differential, diagnose
@@ -98,7 +97,9 @@ def enumerated(net: BayesNet, toy: Network, found: Differential) -> dict[str, ob
 
 def assert_same(found: Differential, truth: dict[str, object]) -> None:
     prior, posterior, sets, pairs = (truth[k] for k in ("prior", "posterior", "sets", "pairs"))
-    assert isinstance(prior, dict) and isinstance(posterior, dict) and isinstance(sets, dict) and isinstance(pairs, dict)
+    assert (
+        isinstance(prior, dict) and isinstance(posterior, dict) and isinstance(sets, dict) and isinstance(pairs, dict)
+    )
     for d in found.diseases:
         assert d.prior == pytest.approx(prior[d.id], abs=1e-12)
         assert d.posterior == pytest.approx(posterior[d.id], abs=1e-12)
@@ -162,7 +163,8 @@ def test_pairs_without_one_another_add_up(toy: Network, model: Model) -> None:
 
 def test_the_complaint_counts_unless_the_case_says_otherwise(toy: Network) -> None:
     assumed = understand(toy, case("kind=a"))
-    assert [(u.finding, u.said, u.origin) for u in assumed.used][0] == ("fever", "present", "setting")
+    first = assumed.used[0]
+    assert (first.finding, first.said, first.origin) == ("fever", "present", "setting")
     denied = understand(toy, case("no-fever"))
     assert denied.evidence == {"fever": "absent"}
     assert denied.before == {}
@@ -263,8 +265,7 @@ def test_weights_are_differences_of_log_odds(toy: Network, model: Model) -> None
     why = reasons(toy, model, found, found.diseases).carried["flu"]
     (only,) = why.arguing_for
     net = toy.bayesnet()
-    nothing = {w: p for w, p in ((tuple(x.items()), p) for x, p in configurations(net))}
-    flu = sum(p for w, p in nothing.items() if dict(w)["flu"] == "present")
+    flu = sum(p for world, p in configurations(net) if world["flu"] == "present")
     now = found.of("flu").posterior
     assert only.last_nats == pytest.approx(math.log(now / (1 - now)) - math.log(flu / (1 - flu)), abs=1e-9)
     assert only.alone_nats == pytest.approx(only.last_nats, abs=1e-9)
@@ -294,6 +295,14 @@ def test_an_unexpected_finding_is_told() -> None:
     assert odd.probability == pytest.approx(expected, rel=1e-9)
 
 
+def test_what_a_disease_of_the_case_explains_is_no_misfit() -> None:
+    flagship = load("scleroderma-mimics")
+    model = compiled(flagship)
+    found = diagnose(flagship, model, understand(flagship, case("doughnut-sign", "no-raynaud", "ana=negative")))
+    assert found.of("scleromyxedema").posterior > 0.5
+    assert reasons(flagship, model, found, ()).unexpected == ()
+
+
 def test_every_disease_stands_once(toy: Network, model: Model) -> None:
     for tokens in LINES:
         found = answer(toy, model, *tokens)
@@ -307,7 +316,9 @@ def test_every_disease_stands_once(toy: Network, model: Model) -> None:
 def test_the_leading_pair_is_of_two_families() -> None:
     flagship = load("scleroderma-mimics")
     model = compiled(flagship)
-    found = diagnose(flagship, model, understand(flagship, case("doughnut-sign", "paraprotein", "bm-plasma-cells=lt10")))
+    found = diagnose(
+        flagship, model, understand(flagship, case("doughnut-sign", "paraprotein", "bm-plasma-cells=lt10"))
+    )
     pair = leading_pair(found)
     assert pair is not None
     assert {pair.first.id, pair.second.id} == {"scleromyxedema", "mgus"}

@@ -7,30 +7,68 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+TESTS = Path(__file__).parent
 TOP = Path(__file__).parents[1]
 DOCS = TOP / "docs"
 
 pytestmark = pytest.mark.skipif(not DOCS.is_dir(), reason="the documentation is not beside the tests")
 
 PAGES = sorted([*TOP.glob("*.md"), *TOP.glob("networks/**/*.md"), *DOCS.rglob("*.md")])
+HELD = ("requirements", "risk-table")  # pages that name tests
 
 
-def generated_cli_page() -> str:
-    place = DOCS / "reference" / "generate.py"
-    found = importlib.util.spec_from_file_location("generate", place)
+@pytest.fixture(scope="module")
+def generate() -> ModuleType:
+    """The script that writes the generated parts of the documentation."""
+    found = importlib.util.spec_from_file_location("generate", DOCS / "reference" / "generate.py")
     assert found is not None and found.loader is not None
     module = importlib.util.module_from_spec(found)
     found.loader.exec_module(module)
-    page: str = module.cli_page()
-    return page
+    return module
 
 
-def test_the_command_page_is_what_the_commands_say() -> None:
+def test_the_command_page_is_what_the_commands_say(generate: ModuleType) -> None:
     page = (DOCS / "reference" / "cli.md").read_text(encoding="utf-8")
-    assert page == generated_cli_page(), "run python docs/reference/generate.py"
+    assert page == generate.cli_page(), "run python docs/reference/generate.py"
+
+
+def test_the_schema_is_that_of_the_format(generate: ModuleType) -> None:
+    schema = (DOCS / "reference" / "network.schema.json").read_text(encoding="utf-8")
+    assert schema == generate.json_schema(), "run python docs/reference/generate.py"
+
+
+def test_the_readme_shows_what_its_commands_print(generate: ModuleType) -> None:
+    page = (TOP / "README.md").read_text(encoding="utf-8")
+    assert page == generate.with_output(page), "run python docs/reference/generate.py"
+    assert page != generate.with_output(page.replace("-c seed", "-c no-clone")), "another case must show"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.relative_to(TOP).as_posix())
+def test_the_commands_of_a_page_run(generate: ModuleType, page: Path) -> None:
+    for command in generate.commands(page.read_text(encoding="utf-8")):
+        done = generate.run(command)
+        assert done.returncode == 0, f"{command}: {done.stderr}"
+
+
+def test_every_test_that_the_explanations_name_exists() -> None:
+    """Requirements and risks point at the tests that hold them."""
+    pages = "".join((DOCS / "explanation" / f"{name}.md").read_text(encoding="utf-8") for name in HELD)
+    named = set(re.findall(r"`(?:tests/)?((?:test_|properties|conformance|oracle)[\w*/]*)`", pages))
+    assert len(named) > 10
+    assert {name for name in named if not [*TESTS.glob(name), *TESTS.glob(f"{name}.py")]} == set()
+
+
+def test_every_part_of_others_is_listed() -> None:
+    project = (TOP / "pyproject.toml").read_text(encoding="utf-8")
+    lists = re.findall(r"^(?:dependencies|test|dev) = \[(.*)\]$", project, re.MULTILINE)
+    parts = {part for line in lists for part in re.findall(r'"([\w.-]+)', line)} - {"ddx"}
+    page = (DOCS / "explanation" / "third-party.md").read_text(encoding="utf-8")
+    assert len(lists) == 3
+    assert {part for part in parts if part not in page} == set()
 
 
 def links(page: Path) -> list[str]:
@@ -50,12 +88,17 @@ def test_a_broken_link_would_be_seen(tmp_path: Path) -> None:
     assert [link for link in links(page) if not (page.parent / link).exists()] == ["nowhere.md"]
 
 
-def test_the_python_of_the_readme_runs() -> None:
+def test_the_python_of_the_readme_runs(tmp_path: Path) -> None:
     blocks = re.findall(r"```python\n(.*?)```", (TOP / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     assert blocks
     for block in blocks:
         done = subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", block], capture_output=True, text=True, timeout=120, check=False
+            [sys.executable, "-W", "ignore", "-c", block],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
         )
         assert done.returncode == 0, done.stderr
 

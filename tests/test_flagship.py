@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -206,11 +207,16 @@ def test_the_network_stays_small_enough_to_be_fast(clinic):
 # --- numbers and sources
 
 
-def test_every_source_is_used(network):
+def test_every_source_is_used_and_every_note_can_be_followed(network):
     used = {n.source for _, n in numbers_of(network.spec)}
     used |= {s.source for _, n in numbers_of(network.spec) for s in n.series}
     used |= {r.source for m in _noisy_models(network.spec) for r in m.odds_ratios.values()}
-    assert set(network.spec.sources) == used
+    notes = " ".join(n.note for _, n in numbers_of(network.spec))
+    notes += " ".join(f"{f.note} {f.definition}" for f in network.spec.findings.values())
+    named = set(re.findall(r"\b[a-z]{3,}\d{4}[a-z]*\b", notes))
+    assert used <= set(network.spec.sources)
+    assert named <= set(network.spec.sources)
+    assert not [s for s in network.spec.sources if s not in used and s not in notes]
 
 
 def test_nothing_elicited_is_graded_measured(network):

@@ -30,9 +30,10 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         _ = ddx.diagnose  # type: ignore[attr-defined]
 
 
-def test_import_ddx_imports_nothing_of_weight() -> None:
+def test_import_ddx_imports_nothing_of_weight(tmp_path: Path) -> None:
     program = "import sys; before = set(sys.modules); import ddx; print(*sorted(set(sys.modules) - before))"
-    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
+    loaded = done.stdout.split()
     assert "ddx" in loaded
     assert [m for m in loaded if m.startswith("ddx.")] == []
     assert {m.split(".")[0] for m in loaded} - {"ddx"} <= sys.stdlib_module_names

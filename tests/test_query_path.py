@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -10,20 +11,23 @@ PROGRAM = """
 import sys
 from ddx.cli import main
 try:
-    main(sys.argv[1:])
+    code = main(sys.argv[1:])
 except SystemExit as left:
     code = left.code
-else:
-    code = 0
 print("LOADED", *sorted({name.split(".")[0] for name in sys.modules}))
 sys.exit(code)
 """
 
 
-def modules_loaded(*arguments: str) -> set[str]:
-    """Top-level modules that one process of the command line has imported when it is done."""
+def modules_loaded(folder: Path, *arguments: str, program: str = PROGRAM) -> set[str]:
+    """Top-level modules that one process of the command line, far from the checkout, has imported when it is done."""
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, *arguments], capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, "-c", program, *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     return set(done.stdout.splitlines()[-1].removeprefix("LOADED").split())
@@ -40,14 +44,10 @@ def modules_loaded(*arguments: str) -> set[str]:
     ],
     ids=" ".join,
 )
-def test_a_second_process_imports_nothing_heavy(arguments: tuple[str, ...]) -> None:
-    modules_loaded(*arguments)
-    assert modules_loaded(*arguments) & HEAVY == set()
+def test_a_second_process_imports_nothing_heavy(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    modules_loaded(tmp_path, *arguments)
+    assert modules_loaded(tmp_path, *arguments) & HEAVY == set()
 
 
-def test_the_instrument_sees_an_import() -> None:
-    program = "import pydantic\n" + PROGRAM
-    done = subprocess.run(
-        [sys.executable, "-c", program, "--help"], capture_output=True, text=True, check=False, timeout=120
-    )
-    assert "pydantic" in done.stdout.splitlines()[-1].split()
+def test_the_instrument_sees_an_import(tmp_path: Path) -> None:
+    assert "pydantic" in modules_loaded(tmp_path, "--help", program="import pydantic\n" + PROGRAM)

@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _reader_gone()
 
 
-def _run(arguments: list[str]) -> int:
+def _run(argv: list[str]) -> int:
     import click
 
     from ddx.cli.commands import ddx
@@ -35,18 +35,18 @@ def _run(arguments: list[str]) -> int:
 
     _tolerant_streams()
     try:
-        code = ddx.main(arguments, prog_name="ddx", standalone_mode=False)
+        code = ddx.main(argv, prog_name="ddx", standalone_mode=False)
         sys.stdout.flush()
-    except click.exceptions.NoArgsIsHelpError as asked:
-        print(asked.format_message())
-        return 2
-    except click.ClickException as fault:
-        fault.show(sys.stderr)
+    except click.UsageError as fault:
+        usage = f"{fault.ctx.get_usage()}\n" if fault.ctx else ""
+        _say(shown(f"{usage}ddx: {fault.format_message()}") if argv else fault.format_message())
         return fault.exit_code
+    except SystemExit:  # click's way of saying that the reader of its help has gone
+        return _reader_gone()
     except click.Abort:
         return _interrupted()
     except DdxError as fault:
-        _say(shown(f"ddx: {fault}{_dash_hint(arguments)}"))
+        _say(shown(f"ddx: {fault}{_dash_hint(argv)}"))
         return fault.exit_code
     return int(code or 0)
 

@@ -11,11 +11,20 @@ from ddx.errors import near_misses
 
 COMMANDS = {  # name -> one line for the list; the command `name` of the module ddx.cli.name
     "diagnose": "What could this be? The ranked differential of a case.",
+    "explain": "Why a disease, and why not: what each finding weighs.",
+    "next": "What to look for next.",
+    "compare": "What separates two diseases.",
+    "conflict": "What does not fit the rest.",
+    "replay": "The posterior after each finding.",
+    "sensitivity": "What would change it.",
     "posterior": "Raw posteriors of every variable of any network.",
     "show": "What a disease or finding is, with its numbers and sources.",
     "find": "Look names up.",
     "about": "What a network is for, what it rests on, and its limits.",
     "test": "Check cases against what they promise.",
+    "check": "Every problem of a network file, with line and remedy.",
+    "diff": "What changed between two versions of a network, in clinical words.",
+    "convert": "A network in another format: BIF, XMLBIF, XDSL, NET, UAI or YAML.",
 }
 
 HELP = """Differential diagnosis by exact Bayesian networks, with a source behind every number.

@@ -33,6 +33,9 @@ def posterior(
 
     basis = basis_of(question.network, question.understood, belief.log_evidence, belief.exact)
     values = {node: dict(belief[node]) for node in question.model.nodes}
+    for finding, said in question.understood.evidence.items():
+        if isinstance(said, str):  # observed: exactly 1, free of rounding
+            values[finding] = {state: float(state == said) for state in values[finding]}
     if as_json:
         from ddx.report.json import written
 

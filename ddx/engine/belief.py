@@ -74,8 +74,8 @@ class Belief(dict[str, Mapping[str, float]]):
     def _frozen(self, *_: object, **__: object) -> NoReturn:
         raise TypeError("a belief is frozen; make a dict of it first")
 
-    __setitem__ = __delitem__ = __ior__ = __setattr__ = __delattr__ = _frozen  # type: ignore[assignment]
-    clear = pop = popitem = setdefault = update = _frozen  # type: ignore[assignment]
+    __setitem__ = __delitem__ = __ior__ = __setattr__ = __delattr__ = _frozen
+    clear = pop = popitem = setdefault = update = _frozen
 
     def __missing__(self, name: str) -> Mapping[str, float]:
         if name in self.layout.events:
@@ -88,7 +88,10 @@ class Belief(dict[str, Mapping[str, float]]):
 
     def get(self, name: str, default: object = None) -> Any:
         """The row of a node or event, or the default."""
-        return self[name] if name in self else default
+        try:
+            return self[name]
+        except KeyError:
+            return default
 
     def probability(self, event: str) -> float:
         """P(event | evidence)."""

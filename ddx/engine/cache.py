@@ -27,7 +27,7 @@ from ddx.engine.structure import Parts, Structure
 from ddx.knowledge.bayesnet import BayesNet, LocalModel, NoisyMax, Table, Term
 
 MAGIC = b"ddx-model\n"
-VERSION = 1  # of this layout and of the compiler: raise it when either changes
+VERSION = 2  # of this layout and of the compiler: raise it when either changes
 ALIGNED = 64
 Json = Mapping[str, Any]  # whatever the caller keeps beside the model
 
@@ -51,7 +51,7 @@ def folder() -> Path:
         return Path(given)
     if given := os.environ.get("XDG_CACHE_HOME"):
         return Path(given) / "ddx"
-    return Path(os.path.expanduser("~")) / ".cache" / "ddx"
+    return Path("~/.cache/ddx").expanduser()
 
 
 def store(key: str, model: Model, header: Json) -> bool:
@@ -67,7 +67,7 @@ def store(key: str, model: Model, header: Json) -> bool:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(temporary, path)
+            temporary.replace(path)
         except OSError:
             temporary.unlink(missing_ok=True)
             raise
@@ -112,9 +112,8 @@ def _pack(model: Model, header: str) -> bytes:
         places.append([name, array.dtype.str, len(array), at])
         blocks.append(block + b"\0" * (-len(block) % ALIGNED))
         at += len(blocks[-1])
-    described = _describe(model)
-    head = json.dumps({"version": VERSION, "order": sys.byteorder, "arrays": places, "model": described, "header": header})
-    text = head.encode()
+    head = {"version": VERSION, "order": sys.byteorder, "arrays": places, "model": _describe(model), "header": header}
+    text = json.dumps(head).encode()
     text += b" " * (-(len(MAGIC) + 8 + 32 + len(text)) % ALIGNED)
     body = b"".join([text, *blocks])
     return MAGIC + len(text).to_bytes(8, "little") + hashlib.sha256(body).digest() + body

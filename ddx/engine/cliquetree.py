@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from ddx.engine.branches import relieved
 from ddx.engine.factors import Factors, scopes
 from ddx.engine.structure import Structure
-from ddx.engine.supports import Places, Relation, possible, support, too_large
+from ddx.engine.supports import NothingPossible, Places, Relation, possible, projected, support, too_large
 from ddx.engine.triangulate import bits, cliques_of, moral_graph
 
 BYTES_AN_ENTRY = 64  # potential, working copy, index maps
@@ -43,10 +44,11 @@ def _skeleton(found: Factors, order: Sequence[int]) -> Skeleton:
     sizes = [math.prod(cards[v] for v in bits(c)) for c in sets]
     neighbours = _spanning_tree(sets, sizes)
     root = _centre(neighbours, sizes) if sum(sizes) <= SHALLOW else max(range(len(sets)), key=lambda c: (sizes[c], -c))
-    parents, depths = _walk(neighbours, root)
-    host = {v: min((c for c in range(len(sets)) if sets[c] >> v & 1), key=lambda c: (sizes[c], c)) for v in range(len(cards))}
-    masks = [sum(1 << v for v in scope) for scope in scopes(found)]
-    holders = [min((c for c in range(len(sets)) if m & ~sets[c] == 0), key=lambda c: (sizes[c], c)) for m in masks]
+    sets, relieved_parents = relieved(sets, _walk(neighbours, root)[0], cards)
+    sizes = [math.prod(cards[v] for v in bits(c)) for c in sets]
+    parents, depths = _walk(_neighbours(relieved_parents), root)
+    host = {v: _smallest_holder(1 << v, sets, sizes) for v in range(len(cards))}
+    holders = [_smallest_holder(sum(1 << v for v in scope), sets, sizes) for scope in scopes(found)]
     busy = {parents[c] for c in parents} | set(host.values())
     ranked = sorted(parents, key=lambda c: (depths[c], c not in busy, parents[c], c))
     number = {c: i for i, c in enumerate(ranked)}
@@ -63,6 +65,10 @@ def _skeleton(found: Factors, order: Sequence[int]) -> Skeleton:
         {v: number[c] for v, c in host.items()},
         tuple(number[c] for c in holders),
     )
+
+
+def _smallest_holder(mask: int, sets: Sequence[int], sizes: Sequence[int]) -> int:
+    return min((c for c in range(len(sets)) if mask & ~sets[c] == 0), key=lambda c: (sizes[c], c))
 
 
 def _spanning_tree(sets: Sequence[int], sizes: Sequence[int]) -> list[list[int]]:
@@ -95,6 +101,15 @@ def _walk(neighbours: Sequence[Sequence[int]], root: int) -> tuple[dict[int, int
     return parents, depths
 
 
+def _neighbours(parents: Mapping[int, int]) -> list[list[int]]:
+    found: list[list[int]] = [[] for _ in parents]
+    for c, above in parents.items():
+        if above != c:
+            found[c].append(above)
+            found[above].append(c)
+    return found
+
+
 def _centre(neighbours: Sequence[Sequence[int]], sizes: Sequence[int]) -> int:
     """A clique from which the farthest is nearest, the bigger one of two."""
     depths = _walk(neighbours, 0)[1]
@@ -120,14 +135,20 @@ def _supports(skeleton: Skeleton, found: Factors, most_rows: int) -> list[Relati
         for v in found.factors[f].scope:
             by_variable.setdefault(v, []).append(f)
     relations: list[Relation] = []
-    rows = 0
-    for scope in skeleton.scopes:
-        within = set(scope)
+    below: list[list[Relation]] = [[] for _ in skeleton.scopes]  # what the children of a clique leave possible
+    for c in range(len(skeleton.scopes) - 1, -1, -1):
+        scope = skeleton.scopes[c]
         near = sorted({f for v in scope for f in by_variable.get(v, ())})
-        parts = [possible(found.factors[f].scope, found.factors[f].values, within, cards) for f in near]
-        relations.append(support(scope, [p for p in parts if p is not None], cards, most_rows))
-        rows += relations[-1].rows
+        parts = [possible(found.factors[f].scope, found.factors[f].values, set(scope), cards) for f in near]
+        relations.append(support(scope, [*(p for p in parts if p is not None), *below[c]], cards, most_rows))
+        shadow = projected(relations[-1], skeleton.separators[c], cards) if c else None
+        if shadow is not None:
+            below[skeleton.parent[c]].append(shadow)
+        below[c] = []
+    relations.reverse()
     _calibrate(skeleton, relations, cards)
+    if any(r.rows == 0 for r in relations):
+        raise NothingPossible
     if sum(r.rows for r in relations) > most_rows:
         raise too_large(sum(r.rows for r in relations), most_rows)
     return relations

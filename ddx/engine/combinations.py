@@ -1,13 +1,11 @@
 """Which diseases are present together? Exact probabilities of pairs, and of whole sets.
 
 A set of present events is the unit: states of one node that mean the same events are one. The most probable sets come
-out in order by best-first search over the disease nodes, where what is still open is bounded by max-product bucket
-elimination (Dechter 1999). As those buckets are exact, no set is looked at in vain.
+out in order of probability, by best-first search over the disease nodes; everything else is summed out first.
 """
 
 from __future__ import annotations
 
-import heapq
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ddx.engine.elimination import Dense, multiplied, size_of, sliced_factors, spread, sum_out
+from ddx.engine.best_first import heaviest, logs_of
+from ddx.engine.elimination import Dense, sliced_factors, sum_out
 from ddx.engine.model import Model
 
 Floats = npt.NDArray[np.float64]
@@ -43,7 +42,8 @@ def pairs(model: Model, likelihood: Floats, events: Sequence[str]) -> Floats:
     marginals = model.lanes(lanes).marginals
     alone = present @ marginals[:, 0]
     both: Floats = (present @ marginals[:, 1:]) * alone  # P(row | column, evidence) P(column | evidence)
-    return (both + both.T) / 2
+    symmetric: Floats = (both + both.T) / 2
+    return symmetric
 
 
 def most_probable_sets(
@@ -60,15 +60,15 @@ def most_probable_sets(
     for node, (labels, of_state) in groups.items():
         if len(labels) == len(of_state):
             chosen[node] = labels
-            factors = _unobserved(factors, node, cards, likelihood, model)
+            factors.extend(_picked(node, likelihood, model))
         else:
             merged = len(cards)
             cards[merged] = len(labels)
             chosen[merged] = labels
             factors.extend(_merge(node, merged, of_state, len(labels), likelihood, model))
     open_variables = {v for f in factors for v in f.scope} - set(chosen)
-    logs, shift = _logs(sum_out(factors, open_variables, cards))
-    return _best_first(logs, shift, chosen, cards, (mass, most), events)
+    logs, shift = logs_of(sum_out(factors, open_variables, cards))
+    return _listed(logs, chosen, cards, (mass, most), events) if math.isfinite(shift) else ()
 
 
 def _groups(model: Model, events: Sequence[str]) -> dict[int, tuple[list[tuple[str, ...]], list[int]]]:
@@ -90,11 +90,10 @@ def _observed_state(model: Model, node: int, likelihood: Floats) -> int | None:
     return int(np.argmax(lane)) if np.count_nonzero(lane) == 1 else None
 
 
-def _unobserved(factors: list[Dense], node: int, cards: Mapping[int, int], likelihood: Floats, model: Model) -> list[Dense]:
+def _picked(node: int, likelihood: Floats, model: Model) -> list[Dense]:
+    """What says which state an observed node has, now that it is sliced out of its tables."""
     state = _observed_state(model, node, likelihood)
-    if state is None:
-        return factors
-    return [*factors, Dense((node,), np.eye(cards[node])[state])]
+    return [] if state is None else [Dense((node,), np.eye(model.parts.cards[node])[state])]
 
 
 def _merge(
@@ -107,85 +106,34 @@ def _merge(
     return [Dense((node, merged), table)] if state is None else [Dense((merged,), table[state])]
 
 
-def _logs(factors: Sequence[Dense]) -> tuple[list[Dense], float]:
-    with np.errstate(divide="ignore"):
-        logs = [Dense(f.scope, np.log(f.values)) for f in factors]
-    return [f for f in logs if f.scope], float(sum(float(f.values) for f in logs if not f.scope))
-
-
-@dataclass(frozen=True, slots=True)
-class _Bucket:
-    """log of what depends on a variable once those after it are summed over; best is its maximum over the variable."""
-
-    variable: int
-    context: tuple[int, ...]
-    values: Floats  # axes (context ..., variable)
-
-
-def _buckets(factors: list[Dense], variables: Sequence[int], cards: Mapping[int, int]) -> tuple[list[_Bucket], float]:
-    """Max-product buckets in order of elimination, and the log of the most probable whole."""
-    left, waiting, best, found = list(factors), set(variables), 0.0, []
-    while waiting:
-        v = min(waiting, key=lambda u: (size_of({w for f in left if u in f.scope for w in f.scope}, cards), u))
-        waiting.discard(v)
-        touching = [f for f in left if v in f.scope]
-        scope = tuple(sorted({v, *(u for f in touching for u in f.scope)}))
-        multiplied([], scope, cards)
-        joint = np.zeros([cards[u] for u in scope])
-        for f in touching:
-            joint += spread(f, scope)
-        context = tuple(u for u in scope if u != v)
-        found.append(_Bucket(v, context, np.moveaxis(joint, scope.index(v), -1)))
-        rest = joint.max(axis=scope.index(v))
-        left = [f for f in left if v not in f.scope]
-        if context:
-            left.append(Dense(context, rest))
-        else:
-            best += float(rest)
-    return found, best
-
-
 def _total(factors: list[Dense], cards: Mapping[int, int]) -> float:
-    """log of the sum over everything of the product."""
+    """log of the sum over everything of the product; -inf where that is 0."""
     peaks = [float(f.values.max()) for f in factors]
+    if -math.inf in peaks:
+        return -math.inf
     scaled = [Dense(f.scope, np.exp(f.values - p)) for f, p in zip(factors, peaks, strict=True)]
-    left = sum_out(scaled, {v for f in factors for v in f.scope}, cards)
-    return math.fsum(peaks) + math.fsum(math.log(float(f.values)) for f in left)
+    left = [float(f.values) for f in sum_out(scaled, {v for f in factors for v in f.scope}, cards)]
+    return -math.inf if 0.0 in left else math.fsum(peaks) + math.fsum(map(math.log, left))
 
 
-def _best_first(
-    factors: list[Dense],
-    shift: float,
+def _listed(
+    logs: list[Dense],
     chosen: Mapping[int, list[tuple[str, ...]]],
     cards: Mapping[int, int],
     stop: tuple[float, int],
     events: Sequence[str],
 ) -> tuple[PresentSet, ...]:
-    buckets, best = _buckets(factors, list(chosen), cards)
-    if not math.isfinite(best) or not math.isfinite(shift):
-        return ()
-    log_total = _total(factors, cards)
-    buckets.reverse()  # what was eliminated last is chosen first
     place = {event: k for k, event in enumerate(events)}
+    log_total = _total(logs, cards)
+    if log_total == -math.inf:
+        return ()
     found: list[PresentSet] = []
-    held, ticket = 0.0, 0
-    heap: list[tuple[float, int, tuple[int, ...]]] = [(-best, 0, ())]
-    position = {b.variable: k for k, b in enumerate(buckets)}
-    contexts = [tuple(position[u] for u in b.context) for b in buckets]
-    while heap and held < stop[0] and len(found) < stop[1]:
-        bound, _, picked = heapq.heappop(heap)
-        while len(picked) < len(buckets):
-            k = len(picked)
-            row = buckets[k].values[tuple(picked[i] for i in contexts[k])].tolist()
-            top = max(row)
-            first = row.index(top)
-            for value, score in enumerate(row):
-                if value != first and score > -math.inf:
-                    ticket += 1
-                    heapq.heappush(heap, (bound + top - score, ticket, (*picked, value)))
-            picked = (*picked, first)
-        named = [e for b, value in zip(buckets, picked, strict=True) for e in chosen[b.variable][value]]
-        probability = math.exp(-bound - log_total)
+    held = 0.0
+    for weight, picked in heaviest(logs, list(chosen), cards):
+        named = [event for v, value in picked.items() for event in chosen[v][value]]
+        probability = math.exp(weight - log_total)
         found.append(PresentSet(tuple(sorted(named, key=place.__getitem__)), probability))
         held += probability
+        if held >= stop[0] or len(found) >= stop[1]:
+            break
     return tuple(found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +32,7 @@ def sliced_factors(structure: Structure, parts: Parts, likelihood: Floats, kept:
     observed, is not `kept` and has no children left adds nothing and is left out, again and again.
     """
     cards, starts = parts.cards, structure.node_start.tolist()
-    lanes = [likelihood[first:last] for first, last in zip(starts[:-1], starts[1:], strict=True)]
+    lanes = [likelihood[first:last] for first, last in pairwise(starts)]
     fixed = {v: int(np.argmax(lane)) for v, lane in enumerate(lanes) if np.count_nonzero(lane) == 1}
     said = {v for v, lane in enumerate(lanes) if (lane != 1.0).any()}
     found = [_unary(v, lanes[v], fixed) for v in sorted(said)]
@@ -88,11 +89,16 @@ def size_of(scope: Iterable[int], cards: Mapping[int, int]) -> int:
     return math.prod(cards[v] for v in scope)
 
 
-def multiplied(factors: Sequence[Dense], scope: tuple[int, ...], cards: Mapping[int, int]) -> Floats:
-    """The product over a scope that holds them all; TooLarge before it is allocated."""
+def check_size(scope: tuple[int, ...], cards: Mapping[int, int]) -> None:
+    """TooLarge where a factor over this scope must not be allocated."""
     size = size_of(scope, cards)
     if size > LARGEST_FACTOR:
         raise TooLarge(f"a factor of {size:,} entries, more than {LARGEST_FACTOR:,}", remedy="Observe more findings.")
+
+
+def multiplied(factors: Sequence[Dense], scope: tuple[int, ...], cards: Mapping[int, int]) -> Floats:
+    """The product over a scope that holds them all; TooLarge before it is allocated."""
+    check_size(scope, cards)
     product = np.ones([cards[v] for v in scope])
     for factor in sorted(factors, key=lambda f: f.values.size):
         product *= spread(factor, scope)

@@ -130,5 +130,3 @@ def _greater(values: Array, below_leak: Array) -> Array:
     below = np.cumsum(values, axis=-1)
     strictly = np.concatenate([np.zeros_like(below[..., :1]), below[..., :-1]], axis=-1)
     return values * below_leak + strictly * leak
-
-

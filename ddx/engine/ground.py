@@ -146,7 +146,7 @@ def _leak_term(network: spec.Network, model: spec.Noisy, states: tuple[str, ...]
     contexts = tuple(dict.fromkeys(c for s in strata for c in s.when))
     shape = _shape({c: network.context[c].states for c in contexts}, contexts)
     written = row_vector(model.background, states)
-    shift = _odds(leak) / _odds(written)
+    shift = np.divide(_odds(leak), _odds(written), out=np.ones_like(leak), where=written > 0)
     values = np.broadcast_to(leak, (*shape, len(states))).copy()
     for stratum in reversed(strata):
         row = _odds(row_vector(stratum.row, states)) * shift

@@ -250,6 +250,64 @@ static void run_batch(const Plan *p, Work *w, const int64_t *observed, double *m
     }
 }
 
+/* The subset programme of noisy_or_layer.py */
+
+typedef struct {
+    int64_t size, causes; /* 2^present findings */
+    const double *absent, *present, *weight;
+    const int64_t *link_start, *bit;
+} Subsets;
+
+/* made = now, then each finding switched on or not by one cause; transposed, what a cause leaves to be completed. */
+INLINE void switch_links(const Subsets *s, int64_t cause, const double *now, double *RESTRICT made, int transposed)
+{
+    memcpy(made, now, sizeof(double) * s->size);
+    for (int64_t i = s->link_start[cause]; i < s->link_start[cause + 1]; i++) {
+        const int64_t step = (int64_t)1 << s->bit[i];
+        const double on = s->weight[i], off = 1.0 - on;
+        for (int64_t block = 0; block < s->size; block += 2 * step) {
+            double *RESTRICT low = made + block, *RESTRICT high = made + block + step;
+            if (transposed)
+                for (int64_t j = 0; j < step; j++) low[j] = off * low[j] + on * high[j];
+            else
+                for (int64_t j = 0; j < step; j++) {
+                    high[j] += on * low[j];
+                    low[j] *= off;
+                }
+        }
+    }
+}
+
+/* forward (causes, size) and made, after (size,) are room to work in; found (causes,) gets the posteriors. */
+CLONED static double run_subsets(const Subsets *s, const double *start, double *forward, double *RESTRICT made,
+                                 double *RESTRICT after, double *found)
+{
+    const double *now = start;
+    for (int64_t c = 0; c < s->causes; c++) {
+        double *next = forward + c * s->size;
+        switch_links(s, c, now, made, 0);
+        for (int64_t j = 0; j < s->size; j++) next[j] = s->absent[c] * now[j] + s->present[c] * made[j];
+        now = next;
+    }
+    const double total = now[s->size - 1];
+    memset(after, 0, sizeof(double) * s->size);
+    after[s->size - 1] = 1.0;
+    for (int64_t c = s->causes - 1; c >= 0; c--) {
+        const double *before = c ? forward + (c - 1) * s->size : start;
+        double with_it = 0.0, without = 0.0;
+        switch_links(s, c, after, made, 1);
+        for (int64_t j = 0; j < s->size; j++) {
+            with_it += before[j] * made[j];
+            without += before[j] * after[j];
+        }
+        with_it *= s->present[c];
+        without *= s->absent[c];
+        found[c] = with_it + without > 0.0 ? with_it / (with_it + without) : 0.0;
+        for (int64_t j = 0; j < s->size; j++) after[j] = s->absent[c] * after[j] + s->present[c] * made[j];
+    }
+    return total;
+}
+
 /* The Python side */
 
 static const char *PLAN = "ddx.engine._kernel.plan";
@@ -441,19 +499,19 @@ static void remember(Plan *p, PyObject *evidence, PyObject *answer)
     Py_XDECREF(answered);
 }
 
-/* query(plan, evidence, least log evidence, make) -> make(rows, log evidence), or None where Python must look.
+/* query(plan, least log evidence, make, evidence) -> make(rows, log evidence), or None where Python must look.
    Asking the same again gives the same answer, an object that does not change. */
 static PyObject *kernel_query(PyObject *self, PyObject *const *args, Py_ssize_t count)
 {
     (void)self;
     if (count != 4) {
-        PyErr_SetString(PyExc_TypeError, "query(plan, evidence, least, make) takes four arguments");
+        PyErr_SetString(PyExc_TypeError, "query(plan, least, make, evidence) takes four arguments");
         return NULL;
     }
     Plan *p = PyCapsule_GetPointer(args[0], PLAN);
     if (!p) return NULL;
-    if (!PyDict_CheckExact(args[1])) Py_RETURN_NONE;
-    if (asked_before(p, args[1])) {
+    if (!PyDict_CheckExact(args[3])) Py_RETURN_NONE;
+    if (asked_before(p, args[3])) {
         Py_INCREF(p->answered);
         return p->answered;
     }
@@ -461,14 +519,14 @@ static PyObject *kernel_query(PyObject *self, PyObject *const *args, Py_ssize_t 
     double log_evidence;
     if (!work_make(&w, p, 1)) return PyErr_NoMemory();
     PyObject *answer = Py_None, *rows = NULL;
-    const int readable = read_evidence(p, &w, args[1]);
+    const int readable = read_evidence(p, &w, args[3]);
     if (readable < 0) answer = NULL;
     if (readable == 1) {
         pass_one(p, &w, &log_evidence);
-        if (log_evidence > PyFloat_AsDouble(args[2])) {
+        if (log_evidence > PyFloat_AsDouble(args[1])) {
             rows = rows_of(p, w.reached);
-            answer = rows ? PyObject_CallFunction(args[3], "Nd", rows, log_evidence) : NULL;
-            if (answer) remember(p, args[1], answer);
+            answer = rows ? PyObject_CallFunction(args[2], "Nd", rows, log_evidence) : NULL;
+            if (answer) remember(p, args[3], answer);
         }
     }
     work_free(&w);
@@ -476,7 +534,27 @@ static PyObject *kernel_query(PyObject *self, PyObject *const *args, Py_ssize_t 
     return answer;
 }
 
+/* subsets(size, causes, addresses of absent, present, link start, bit, weight, start, found) -> V[all] */
+static PyObject *kernel_subsets(PyObject *self, PyObject *args)
+{
+    (void)self;
+    long long size, causes;
+    unsigned long long at[7];
+    if (!PyArg_ParseTuple(args, "LLKKKKKKK", &size, &causes, at, at + 1, at + 2, at + 3, at + 4, at + 5, at + 6)) return NULL;
+    const Subsets s = {size, causes, (const double *)(uintptr_t)at[0], (const double *)(uintptr_t)at[1],
+                       (const double *)(uintptr_t)at[4], (const int64_t *)(uintptr_t)at[2], (const int64_t *)(uintptr_t)at[3]};
+    double *room = malloc(sizeof(double) * size * (causes + 2)), total;
+    if (!room) return PyErr_NoMemory();
+    Py_BEGIN_ALLOW_THREADS
+    total = run_subsets(&s, (const double *)(uintptr_t)at[5], room, room + size * causes, room + size * (causes + 1),
+                        (double *)(uintptr_t)at[6]);
+    Py_END_ALLOW_THREADS
+    free(room);
+    return PyFloat_FromDouble(total);
+}
+
 static PyMethodDef METHODS[] = {
+    {"subsets", kernel_subsets, METH_VARARGS, "Posteriors of the causes of a noisy-OR layer."},
     {"plan", kernel_plan, METH_VARARGS, "A plan over the arrays of a structure."},
     {"lanes", kernel_lanes, METH_VARARGS, "Marginals and log evidence of lanes of likelihoods."},
     {"batch", kernel_batch, METH_VARARGS, "Marginals and log evidence of cases of observed states."},

@@ -15,6 +15,7 @@ from ddx.engine.belief import Belief, Layout
 from ddx.engine.structure import Structure
 
 Floats = npt.NDArray[np.float64]
+Longs = npt.NDArray[np.int64]
 _Make = Callable[[dict[str, Mapping[str, float]], float], Belief]
 ARRAYS = (
     "node_start",
@@ -49,7 +50,9 @@ class _Compiled(Protocol):
 
     def batch(self, plan: object, observed: int, marginals: int, log_evidence: int, cases: int) -> None: ...
 
-    def query(self, plan: object, evidence: object, least: float, make: _Make) -> Belief | None: ...
+    def subsets(self, size: int, causes: int, *addresses: int) -> float: ...
+
+    def query(self, plan: object, least: float, make: _Make, evidence: object) -> Belief | None: ...
 
 
 def compiled() -> _Compiled | None:
@@ -62,13 +65,27 @@ def compiled() -> _Compiled | None:
         return None
 
 
+def run_subsets(
+    module: _Compiled, start: Floats, weights: tuple[Floats, Floats, Floats], links: tuple[Longs, Longs]
+) -> tuple[float, Floats]:
+    """V[all present] and the posterior of each cause of a noisy-OR layer.
+
+    `start` (2^present,); weights of absence and presence (causes,) and of links (links,); links as the first of each
+    cause (causes + 1,) and their findings (links,).
+    """
+    found = np.empty(len(weights[0]))
+    order = (weights[0], weights[1], links[0], links[1], weights[2], start, found)
+    arrays = [np.ascontiguousarray(array) for array in order[:-1]]
+    total = module.subsets(len(start), len(found), *(array.ctypes.data for array in arrays), found.ctypes.data)
+    return total, found
+
+
 class Kernel:
     """The passes over one structure in C. Holds the arrays that the plan points at."""
 
     def __init__(self, module: _Compiled, structure: Structure, layout: Layout) -> None:
         self._module = module
-        self._query = module.query
-        self._make = partial(Belief.of, layout)
+        self._layout = layout
         self._arrays = [np.ascontiguousarray(getattr(structure, name)) for name in ARRAYS]
         states: Mapping[str, tuple[str, ...]] = layout.states
         index = {n: (i, {s: k for k, s in enumerate(labels)}) for i, (n, labels) in enumerate(states.items())}
@@ -81,12 +98,13 @@ class Kernel:
             tuple(states.values()),
         )
 
-    def query(self, evidence: object, least: float) -> Belief | None:
-        """The belief of a case; None where Python must look at the evidence or at the answer.
+    def query(self, least: float) -> Callable[[object], Belief | None]:
+        """A function from a case to its belief; to None where Python must look at the evidence or at the answer.
 
-        The last answer is kept: asking the same again costs nothing.
+        It does so where log P(evidence) is not above `least`. The last answer is kept: asking the same again costs
+        nothing.
         """
-        return self._query(self._plan, evidence, least, self._make)
+        return partial(self._module.query, self._plan, least, partial(Belief.of, self._layout))
 
     def lanes(self, likelihood: Floats, marginals: bool) -> tuple[Floats, Floats]:
         """As `propagate.Lanes.run`."""

@@ -64,7 +64,8 @@ def _weights(name: str, said: str | Mapping[str, float], labels: tuple[str, ...]
     if not isinstance(said, str):
         raise UnknownState(f"{name}: {said!r} is not a state but a {type(said).__name__}; write one of {_list(labels)}")
     if said not in labels:
-        raise UnknownState(sentence(f"{name} has no state {said!r}, only {_list(labels)}", remedy=near_misses(said, labels)))
+        remedy = near_misses(said, labels)
+        raise UnknownState(sentence(f"{name} has no state {said!r}, only {_list(labels)}", remedy=remedy))
     return np.array([float(label == said) for label in labels])
 
 

@@ -64,8 +64,8 @@ def log_segment_sums(values: Floats, firsts: npt.NDArray[np.intp]) -> Floats:
     safe = np.where(np.isfinite(peak), peak, 0.0)
     lengths = np.diff(firsts, append=len(values))
     with np.errstate(divide="ignore"):
-        summed: Floats = np.log(np.add.reduceat(np.exp(values - np.repeat(safe, lengths, axis=0)), firsts, axis=0)) + safe
-    return summed
+        summed: Floats = np.log(np.add.reduceat(np.exp(values - np.repeat(safe, lengths, axis=0)), firsts, axis=0))
+    return summed + safe
 
 
 def _block(structure: Structure, c: int) -> tuple[slice, slice, npt.NDArray[np.intp], npt.NDArray[np.int32]]:

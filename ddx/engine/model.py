@@ -29,7 +29,7 @@ Floats = npt.NDArray[np.float64]
 Events = Mapping[str, tuple[str, tuple[str, ...]]]
 
 LIMIT_BYTES = 2 << 30
-EFFORT = 8  # how long the compiler looks for a smaller tree: about EFFORT / 20 s for a network of a thousand nodes
+EFFORT = 8  # how long the compiler looks for a smaller tree, in units of about 0.05 s
 WORKING_BYTES = 1 << 20  # of one chunk of lanes
 LEVELS_BELOW = 100_000  # entries up to which one query goes level by level
 
@@ -37,7 +37,7 @@ LEVELS_BELOW = 100_000  # entries up to which one query goes level by level
 def compile_network(
     network: BayesNet, *, events: Events | None = None, limit_bytes: int = LIMIT_BYTES, effort: int = EFFORT
 ) -> Model:
-    """The network, ready for queries. TooLarge, before anything is allocated, where it needs more than `limit_bytes`."""
+    """The network, ready for queries. TooLarge, before it is allocated, where it needs more than `limit_bytes`."""
     from ddx.engine.cliquetree import build
     from ddx.engine.factors import factorise
 
@@ -52,17 +52,18 @@ def compile_network(
 
 
 def _potentials(structure: Structure, tables: Floats) -> Floats:
-    return propagate.conditionals(structure, propagate.products(structure, tables))
+    return propagate.conditionals(structure, propagate.products(structure, tables))[0]
 
 
 def _check_events(network: BayesNet, events: Events) -> None:
     for event, (node, labels) in events.items():
         if node not in network.states:
-            raise SpecError(f"the event {event} speaks of {node}", where=network.name, remedy=near_misses(node, network.states))
+            remedy = near_misses(node, network.states)
+            raise SpecError(f"the event {event} speaks of {node}", where=network.name, remedy=remedy)
         unknown = [label for label in labels if label not in network.states[node]]
         if unknown or not labels:
-            known = ", ".join(network.states[node])
-            raise SpecError(f"the event {event} names {unknown or 'no state'} of {node}, which has {known}", where=network.name)
+            said = f"the event {event} names {', '.join(unknown) or 'no state'} of {node}"
+            raise SpecError(f"{said}, which has {', '.join(network.states[node])}", where=network.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +123,8 @@ class Model:
     def posteriors(self, evidence: Evidence | None = None) -> Belief:
         """P(every node | evidence). ImpossibleEvidence names a smallest impossible set where P(evidence) = 0."""
         said: Evidence = {} if evidence is None else evidence
-        if self._kernel is not None:
-            found = self._kernel.query(said, propagate.TRUSTED_ABOVE_NATS)
+        if self._query is not None:
+            found = self._query(said)
             if found is not None:
                 return found
         elif self._last is not None and self._last[0] == said:
@@ -205,6 +206,10 @@ class Model:
         return None if module is None else Kernel(module, self.structure, self.layout)
 
     @cached_property
+    def _query(self) -> Callable[[object], Belief | None] | None:
+        return None if self._kernel is None else self._kernel.query(propagate.TRUSTED_ABOVE_NATS)
+
+    @cached_property
     def _levels(self) -> propagate.Levels:
         return propagate.Levels(self.structure)
 
@@ -246,7 +251,8 @@ class Model:
             width = self._width()
             for start in range(0, len(observed), width):
                 part = slice(start, start + width)
-                found, log_evidence[part] = self._cliquewise.run(self.structure.potentials, self._lanes_of(observed[part]))
+                lanes = self._lanes_of(observed[part])
+                found, log_evidence[part] = self._cliquewise.run(self.structure.potentials, lanes)
                 values[part] = found.T
         doubtful = np.flatnonzero(~(log_evidence > propagate.TRUSTED_ABOVE_NATS))
         for start in range(0, len(doubtful), 16):
@@ -262,7 +268,8 @@ class Model:
     def _lanes_of(self, observed: npt.NDArray[np.int64]) -> Floats:
         node, state = self._state_axis
         seen = observed[:, node].T  # (states, cases)
-        return ((seen < 0) | (seen == state[:, None])).astype(np.float64)
+        lanes: Floats = ((seen < 0) | (seen == state[:, None])).astype(np.float64)
+        return lanes
 
     @cached_property
     def _state_axis(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
@@ -293,4 +300,8 @@ class Model:
         for name, said in evidence.items():
             label = f"{name}={said}" if isinstance(said, str) else name
             weights[label] = finding_weights(self.layout, name, said)
-        return smallest_impossible(lambda lanes: self.lanes(lanes, marginals=False).log_evidence, self.layout.total, weights)
+
+        def log_evidence(lanes: Floats) -> Floats:
+            return self.lanes(lanes, marginals=False).log_evidence
+
+        return smallest_impossible(log_evidence, self.layout.total, weights)

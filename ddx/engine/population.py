@@ -34,8 +34,8 @@ class Population:
 def population(network: spec.Network, name: str) -> Population:
     """Resolve a setting; UnknownName where there is none of that name, SpecError where a prior or mix is missing."""
     if name not in network.settings:
-        known = ", ".join(network.settings)
-        raise UnknownName(f"no setting {name!r}. {near_misses(name, network.settings)} Settings: {known}.")
+        hint = near_misses(name, network.settings) or f"Settings: {', '.join(network.settings)}."
+        raise UnknownName(f"no setting {name!r}. {hint}")
     chain = _chain(network, name)
     mix = {c: _mix(network, chain, c) for c in network.context}
     general = {c: _mix(network, chain[-1:], c) for c in network.context}

@@ -48,6 +48,8 @@ def solve(network: spec.Network, people: Population) -> Roots:
     """
     roots = starting_roots(network, people)
     targets = list(_targets(network, people))
+    if not targets:
+        return roots
     nodes = with_ancestors(network, [*roots.mix, *(t.node for t in targets)])
     model = compile_network(ground.ground(network, people, roots, nodes))
     complaint = people.complaint

@@ -10,6 +10,7 @@ query level by level, which takes a tenth of the calls. Both leave what float64 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,6 +74,12 @@ class Lanes:
         if not marginals:
             return np.empty((0, likelihood.shape[1])), log_evidence
         return self._downward(potentials, work, message, busy), log_evidence
+
+    def beliefs(self, potentials: Floats, likelihood: Floats) -> Floats:
+        """(entries, lanes) P(every entry of every clique | evidence); zeros where that is impossible."""
+        work, message, _, busy = self._upward(potentials, likelihood)
+        self._downward(potentials, work, message, busy)
+        return work
 
     def _busy(self, likelihood: Floats) -> list[bool]:
         """Cliques at or below which something was observed."""
@@ -139,7 +146,8 @@ class Lanes:
 def segment_sums(values: Floats, firsts: Places, each: int) -> Floats:
     """Sums of consecutive rows: (segments, lanes) of (entries, lanes)."""
     if each == 1:
-        return values.copy()
+        alone: Floats = values.copy()
+        return alone
     if each:
         summed: Floats = np.einsum("sel->sl", values.reshape(len(firsts), each, -1))
         return summed
@@ -266,9 +274,9 @@ def products(structure: Structure, tables: Floats) -> Floats:
     return found
 
 
-def conditionals(structure: Structure, product: Floats) -> Floats:
-    """(entries,) P(rest of the clique | separator) from the products of factors."""
-    found = product.copy()
+def conditionals(structure: Structure, product: Floats) -> tuple[Floats, float]:
+    """(entries,) P(rest of the clique | separator) from the products of factors, and the log of their whole sum."""
+    found, log_total = product.copy(), 0.0
     message = np.ones(structure.messages)
     for c in range(structure.cliques - 1, -1, -1):
         first, last = structure.entry_start[c : c + 2].tolist()
@@ -281,5 +289,7 @@ def conditionals(structure: Structure, product: Floats) -> Floats:
                 values *= message[block[:, k]]
         sums = np.add.reduceat(values, begins)
         values /= np.repeat(np.where(sums > 0.0, sums, 1.0), np.diff(begins, append=last - first))
-        message[start:stop] = sums / (sums.max() or 1.0)
-    return found
+        peak = float(sums.max())
+        message[start:stop] = sums / (peak or 1.0)
+        log_total += math.log(peak) if peak > 0.0 else -math.inf
+    return found, log_total

@@ -20,6 +20,10 @@ Codes = npt.NDArray[np.int64]
 LOOKUP = 1 << 24  # a code space up to this size is looked up in a table, a larger one is searched
 
 
+class NothingPossible(ValueError):
+    """Some clique has no possible entry: the factors contradict one another."""
+
+
 @dataclass(frozen=True, slots=True)
 class Relation:
     """Distinct rows: `columns` (variables of the scope, rows) of state indices."""
@@ -29,7 +33,7 @@ class Relation:
 
     @property
     def rows(self) -> int:
-        return self.columns.shape[1]
+        return int(self.columns.shape[1])
 
     def codes(self, variables: Sequence[int], cards: Sequence[int]) -> Codes:
         """One number per row for the states of some variables, the last one fastest."""
@@ -47,7 +51,9 @@ def state_type(cards: Sequence[int]) -> type[np.unsignedinteger]:
     return np.uint8 if max(cards) <= 256 else np.uint32
 
 
-def possible(scope: Sequence[int], values: npt.NDArray[np.float64], within: set[int], cards: Sequence[int]) -> Relation | None:
+def possible(
+    scope: Sequence[int], values: npt.NDArray[np.float64], within: set[int], cards: Sequence[int]
+) -> Relation | None:
     """The possible rows of a factor over its variables `within`; None where all are possible."""
     positive = values != 0
     outside = tuple(axis for axis, v in enumerate(scope) if v not in within)
@@ -57,6 +63,17 @@ def possible(scope: Sequence[int], values: npt.NDArray[np.float64], within: set[
         return None
     kept = tuple(v for v in scope if v in within)
     return Relation(kept, np.array(np.nonzero(positive)).astype(state_type(cards)))
+
+
+def projected(relation: Relation, onto: tuple[int, ...], cards: Sequence[int]) -> Relation | None:
+    """The distinct rows over some of its variables; None where all are there, NothingPossible where none is."""
+    if relation.rows == 0:
+        raise NothingPossible
+    shape = [cards[v] for v in onto]
+    distinct = Places(relation.codes(onto, cards), math.prod(shape)).distinct
+    if len(distinct) == math.prod(shape):
+        return None
+    return Relation(onto, np.array(np.unravel_index(distinct, shape)).astype(state_type(cards)))
 
 
 def support(scope: Sequence[int], relations: Sequence[Relation], cards: Sequence[int], most_rows: int) -> Relation:

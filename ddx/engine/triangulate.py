@@ -13,7 +13,7 @@ import random
 from collections.abc import Iterable, Sequence
 
 COSTS = ("weighted fill", "fill", "weight", "weight x fill")
-WORK_PER_EFFORT = 20_000  # cost evaluations; about 0.05 s
+WORK_PER_EFFORT = 20_000  # neighbours looked at; about 0.05 s
 NOISE = 0.25
 
 
@@ -184,7 +184,6 @@ class _Scores:
             self.update(v)
 
     def update(self, v: int) -> None:
-        self.work += 1
         value = self._cost(v)
         if self.noise is not None:
             value = (value + 0.1) * (1.0 + NOISE * self.noise.random())
@@ -193,6 +192,7 @@ class _Scores:
     def _cost(self, v: int) -> float:
         around = self.live[v]
         members = bits(around)
+        self.work += 1 + len(members)
         if self.cost == "weight":
             return self.logs[v] + sum(self.logs[u] for u in members)
         fill = 0.0

@@ -61,13 +61,13 @@ def write(cases: Iterable[Case]) -> str:
 
 
 def table(rows: Iterable[Sequence[str | int | float]]) -> str:
-    """Rows as CSV; a text cell that a spreadsheet would run gets an apostrophe in front, numbers stay numbers.
+    r"""Rows as CSV; a text cell that a spreadsheet would run gets an apostrophe in front, numbers stay numbers.
 
     >>> table([["id", "p"], ["=1+1", -0.5]])
-    "id,p\\n'=1+1,-0.5\\n"
+    "id,p\r\n'=1+1,-0.5\r\n"
     """
     stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
+    writer = csv.writer(stream, lineterminator="\r\n")
     writer.writerows([safe(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
     return stream.getvalue()
 

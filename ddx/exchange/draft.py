@@ -102,7 +102,7 @@ class Draft:
         self._at[node] = at
 
     def _mended(self, node: str, table: Table) -> Table:
-        """The table with rows that are off by rounding brought to 1, each said in a remark."""
+        """The table with rows that are off by rounding brought to 1, said in a remark."""
         with np.errstate(invalid="ignore"):  # infinite numbers are refused later, with their place
             sums = table.values.sum(axis=-1)
             off = np.abs(sums - 1.0)
@@ -112,9 +112,11 @@ class Draft:
         values = table.values.copy()
         for index in map(tuple, rows.tolist()):
             values[index] /= sums[index]
-            states = [self.states[parent][i] for parent, i in zip(table.parents, index, strict=True)]
-            subject = f"P({node}{given(table.parents, states)})"
-            self.remarks.append(f"{subject}: the row sums to {sums[index]:.9g} and was renormalised; check it")
+        first = tuple(rows[0].tolist())
+        states = [self.states[parent][i] for parent, i in zip(table.parents, first, strict=True)]
+        more = f" (and {len(rows) - 1} more rows of {node})" if len(rows) > 1 else ""
+        subject = f"P({node}{given(table.parents, states)})"
+        self.remarks.append(f"{subject}: the row sums to {sums[first]:.9g} and was renormalised{more}; check it")
         return Table(table.parents, values)
 
     def build(self) -> BayesNet:

@@ -8,13 +8,13 @@ from __future__ import annotations
 import gzip
 import importlib
 import os
-import tempfile
 from pathlib import Path
 from typing import Protocol, cast
 
 from ddx.errors import near_misses
 from ddx.exchange.source import Source, problem, read_source, reason, shown
 from ddx.knowledge.bayesnet import BayesNet
+from ddx.storage import write_atomically
 
 
 class Format(Protocol):
@@ -75,37 +75,11 @@ def write_network(network: BayesNet, path: str | os.PathLike[str]) -> None:
     data = _format(file).write(network).encode("utf-8")
     if file.suffix.lower() == ".gz":
         data = gzip.compress(data, mtime=0)
-    replace_file(file, data)
-
-
-def replace_file(file: Path, data: bytes) -> None:
-    """Puts `data` in place of `file`: temporary file beside it, fsync, rename, fsync of the folder."""
     try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{file.name[:40]}.", dir=file.parent)
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
-            Path(temporary).chmod(0o666 & ~_umask())
-            Path(temporary).replace(file)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-        folder = os.open(file.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        write_atomically(file, data)
     except (OSError, ValueError) as fault:
         remedy = "Check the folder, its rights and the space on the disk."
         raise problem(f"cannot be written: {reason(fault)}", shown(str(file), 4096), remedy) from None
-
-
-def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
 
 
 def _suffix(path: Path) -> str:

@@ -8,6 +8,7 @@ levels, halves of characters.
 from __future__ import annotations
 
 import json
+import math
 from typing import NoReturn
 
 from ddx.documents import DocumentError
@@ -40,11 +41,18 @@ def parse(source: Source) -> Json:
             fail(f"the number {shown(word)} has more than {MOST_DIGITS} digits")
         return int(word)
 
+    def decimal(word: str) -> float:
+        if not math.isfinite(float(word)):
+            fail(f"the number {shown(word)} is too large")
+        return float(word)
+
     def constant(word: str) -> Json:
         fail(f"{word} is not a number of JSON", "Write a decimal number, or leave the value out.")
 
     try:
-        value: Json = json.loads(text, object_pairs_hook=pairs, parse_int=whole, parse_constant=constant)
+        value: Json = json.loads(
+            text, object_pairs_hook=pairs, parse_int=whole, parse_float=decimal, parse_constant=constant
+        )
     except json.JSONDecodeError as fault:
         where = f"{source.where}:{fault.lineno}"
         raise DocumentError(sentence(f"not JSON: {fault.msg}", where=where, remedy="Is the file whole?")) from None

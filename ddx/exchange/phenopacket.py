@@ -31,10 +31,10 @@ from ddx.exchange.terms import (
 from ddx.knowledge.lexicon import of_network
 from ddx.knowledge.spec import Network
 
-FEATURE = ("type", "excluded", "negated", "severity", "modifiers", "onset", "resolution", "evidence", "description")
-FEATURE += ("ageOfOnset", "ageRangeOfOnset", "classOfOnset", "presentInMother")  # version 1
+FEATURE: tuple[str, ...] = ("type", "excluded", "negated", "severity", "modifiers", "onset", "resolution", "evidence")
+FEATURE += ("description", "ageOfOnset", "ageRangeOfOnset", "classOfOnset", "presentInMother")  # some of version 1
 READ = ("id", "subject", "phenotypicFeatures", "metaData")
-UNREAD = ("measurements", "biosamples", "interpretations", "diseases", "medicalActions", "files")
+UNREAD: tuple[str, ...] = ("measurements", "biosamples", "interpretations", "diseases", "medicalActions", "files")
 UNREAD += ("genes", "variants", "htsFiles")  # version 1
 SEXES = {"MALE": "male", "FEMALE": "female"}
 AGE = re.compile(r"P(?:(\d{1,3})Y)?(?:(\d{1,4})M)?(?:(\d{1,4})W)?(?:(\d{1,5})D)?(?:T[\dHMS.]*)?", re.ASCII)
@@ -106,10 +106,11 @@ def write(case: Case, network: Network, *, created: str) -> tuple[str, tuple[str
 
 def _written_subject(subject: Mapping[str, str], left_out: list[str]) -> dict[str, Json]:
     written: dict[str, Json] = {"id": "subject"}
-    for key, value in subject.items():
-        sex = next((code for code, word in SEXES.items() if word == value), None)
-        if key == "sex" and sex:
-            written["sex"] = sex
+    sexes = {word: code for code, word in SEXES.items()}
+    for key in sorted(subject, reverse=True):
+        value = subject[key]
+        if key == "sex" and value in sexes:
+            written["sex"] = sexes[value]
         elif key == "age" and re.fullmatch(r"\d{1,3}", value, re.ASCII):
             written["timeAtLastEncounter"] = {"age": {"iso8601duration": f"P{int(value)}Y"}}
         else:
@@ -184,7 +185,7 @@ class _Reader:
         sex = body.get("sex")
         if isinstance(sex, str) and sex in SEXES:
             packet.subject["sex"] = SEXES[sex]
-        elif sex not in (None, "UNKNOWN_SEX", 0):
+        elif sex not in (None, "UNKNOWN_SEX"):
             if sex != "OTHER_SEX":
                 self.fail("sex is none of MALE, FEMALE, OTHER_SEX, UNKNOWN_SEX", "subject")
             packet.notes.append("sex: OTHER_SEX is not known to the networks and was left out")

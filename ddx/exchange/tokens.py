@@ -7,9 +7,8 @@ token is looked for only when a message needs it, so that a large file costs one
 from __future__ import annotations
 
 import re
-from array import array
-from bisect import bisect
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import NoReturn
 
 from ddx.errors import SpecError
@@ -37,17 +36,10 @@ class Dialect:
         object.__setattr__(self, "pattern", re.compile(rf"(?:\s+|{self.comment})*({token}|\Z)", re.DOTALL))
 
 
-class Lines:
-    """In which line does each match of a pattern begin? One pass over the text, then a search for each answer."""
-
-    def __init__(self, text: str, pattern: re.Pattern[str], group: int = 0) -> None:
-        """Notes where every match and every line begins."""
-        self._starts = array("Q", (match.start(group) for match in pattern.finditer(text)))
-        self._ends = array("Q", (match.start() for match in re.finditer("\n", text)))
-
-    def of(self, at: int) -> int:
-        """The line of match `at`, counted from 1; the last one for a match beyond the end."""
-        return bisect(self._ends, self._starts[at]) + 1 if at < len(self._starts) else len(self._ends) + 1
+def line_of(text: str, pattern: re.Pattern[str], at: int, group: int = 0) -> int:
+    """The line, from 1, in which match `at` of a pattern begins; the last line for a match beyond the end."""
+    match = next(islice(pattern.finditer(text), at, None), None)
+    return text.count("\n", 0, match.start(group) if match else len(text)) + 1
 
 
 class Tokens:
@@ -59,7 +51,6 @@ class Tokens:
         self.at = 0  # index of the next token
         self._text = text
         self._pattern = dialect.pattern
-        self._lines: Lines | None = None  # made when a message first needs a line
         self._tokens: list[str] = dialect.pattern.findall(text)
         while self._tokens and not self._tokens[-1]:
             self._tokens.pop()
@@ -106,9 +97,7 @@ class Tokens:
 
     def line(self, at: int) -> int:
         """The line in which a token stands, from 1."""
-        if self._lines is None:
-            self._lines = Lines(self._text, self._pattern, group=1)
-        return self._lines.of(at)
+        return line_of(self._text, self._pattern, at, group=1)
 
     def place(self, at: int) -> str:
         """file:line of a token."""

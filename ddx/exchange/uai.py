@@ -22,7 +22,7 @@ from typing import NoReturn
 from ddx.errors import CaseError, SpecError, sentence
 from ddx.exchange.draft import Draft
 from ddx.exchange.source import Source, shown
-from ddx.exchange.tokens import COUNT, Lines
+from ddx.exchange.tokens import COUNT, line_of
 from ddx.knowledge.bayesnet import BayesNet, Table, expand
 
 WORD = re.compile(r"\S+")
@@ -123,7 +123,7 @@ class _Words:
 
     def place(self, at: int) -> str:
         """file:line of a word."""
-        return f"{self.where}:{Lines(self._text, WORD).of(at)}"
+        return f"{self.where}:{line_of(self._text, WORD, at)}"
 
     def fail(self, message: str, remedy: str = "") -> NoReturn:
         """SpecError at the word taken last."""

@@ -39,6 +39,7 @@ KINDS = ("cpt", "deterministic", "noisymax")
 BESIDE = ("extensions", "cases", "properties", "property")  # parts of a file that are no part of the model
 PARTS = ("state", "parents", "probabilities", "resultingstates", "strengths", "parameters", "property")
 TRUE_NAME, TRUE_STATES = "ddx_name", "ddx_states"
+APP = "ddx"  # what made the drawing; the name it gives the network is then the true one
 
 
 def read(source: Source) -> BayesNet:
@@ -76,8 +77,9 @@ def write(network: BayesNet) -> str:
     ]
     parts += [_written(network, node, ids, turned) for node in network.states]
     parts.append("  </nodes>\n")
-    parts.append(f"  <extensions><ddx name={quoteattr(network.name)}/></extensions>\n</smile>\n")
-    return "".join(parts)
+    parts.append(f'  <extensions>\n    <genie version="1.0" app="{APP}" name={quoteattr(network.name)}>\n')
+    parts += [_drawn(ids[node], node, place) for place, node in enumerate(network.states)]
+    return "".join([*parts, "    </genie>\n  </extensions>\n</smile>\n"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +187,9 @@ class _Tables:
 
 
 def _network_name(root: Element) -> str:
-    names = [e.attributes.get("name", "") for x in root.all("extensions") for e in x.all("ddx")]
-    return names[0] if names and names[0] else root.attributes.get("id", "")
+    drawings = [drawing.attributes for part in root.all("extensions") for drawing in part.all("genie")]
+    ours = [drawing.get("name", "") for drawing in drawings if drawing.get("app") == APP]
+    return ours[0] if ours and ours[0] else root.attributes.get("id", "")
 
 
 def _node(element: Element, draft: Draft) -> _Node:
@@ -247,6 +250,13 @@ def _columns(network: BayesNet, node: str) -> list[tuple[str | None, Array]] | N
 def _neutral(values: Array) -> list[int]:
     """The parent states that contribute nothing for certain."""
     return [i for i, none in enumerate(values[:, 0].tolist()) if none == 1.0]
+
+
+def _drawn(node_id: str, node: str, place: int) -> str:
+    """Where GeNIe draws a node, and under which name: eight in a row."""
+    left, top = 150 * (place % 8), 90 * (place // 8)
+    position = f"<position>{left} {top} {left + 120} {top + 60}</position>"
+    return f'      <node id="{node_id}"><name>{escape(node)}</name>{position}</node>\n'
 
 
 def _written(network: BayesNet, node: str, ids: dict[str, str], turned: set[str]) -> str:

@@ -13,6 +13,7 @@ from ddx.errors import FileProblem, UnknownName, near_misses, sentence
 
 NETWORK_ENDING = ".yaml"
 CASE_ENDING = ".case.yaml"
+ROLES_ENDING = ".roles.yaml"
 
 
 def shelf() -> Path:
@@ -27,6 +28,17 @@ def networks() -> dict[str, Path]:
     return _files(shelf(), NETWORK_ENDING)
 
 
+def roles() -> dict[str, Path]:
+    """Roles on the shelf, for networks that others bring along: name -> file, in the order of their names."""
+    return _files(shelf() / "roles", ROLES_ENDING)
+
+
+def roles_beside(path: Path) -> Path | None:
+    """The roles file beside the file of another tool (`asia.roles.yaml` beside `asia.bif.gz`); None where none is."""
+    beside = path.with_name(path.name.split(".")[0] + ROLES_ENDING)
+    return beside if _is_there(beside) else None
+
+
 def cases() -> dict[str, Path]:
     """Cases on the shelf: name -> file, in the order of their names."""
     return _files(shelf() / "cases", CASE_ENDING)
@@ -34,7 +46,7 @@ def cases() -> dict[str, Path]:
 
 def network_path(name: str) -> Path:
     """The file of a network given by its name on the shelf or by its path."""
-    return _found(name, networks(), "network")
+    return _found(name, {**roles(), **networks()}, "network")
 
 
 def case_path(name: str) -> Path:

@@ -77,7 +77,7 @@ def _union_decoder(arguments: tuple[object, ...]) -> Decoder:
     classes = [a for a in arguments if isinstance(a, type) and dataclasses.is_dataclass(a)]
     mappings = [a for a in arguments if typing.get_origin(a) is dict]
     if mappings:
-        block = _decoder(cast(Hashable, mappings[0]))
+        block = _decoder(mappings[0])
         return lambda plain: None if plain is None else block(plain)
     if not classes:
         return lambda plain: tuple(plain) if isinstance(plain, list) else plain

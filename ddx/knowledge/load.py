@@ -8,6 +8,7 @@ read, why it is wrong and what to do; near misses are named.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MOST_TOLD = 12  # problems told at once
+OWNERS = ("settings", "context", "diseases", "latents", "findings", "sources")
 BOOLEANS = ("serious", "reviewed", "mandatory")
 
 
@@ -87,14 +89,23 @@ def apply_view(view: spec.ViewFile, base: spec.Network, document: Document) -> s
 
 def shaped(cls: type[T], document: Document) -> T:
     """The document as a value of that class; SpecError tells every place where it does not fit."""
+    value, faults = shape_of(cls, document)
+    tell(document, faults)
+    assert value is not None
+    return value
+
+
+def shape_of(cls: type[T], document: Document) -> tuple[T | None, list[meaning.Fault]]:
+    """The document as a value of that class, or None and every place where it does not fit."""
     from pydantic import TypeAdapter, ValidationError
 
-    tell(document, _bad_booleans(document.value, ()))
+    faults = list(_bad_booleans(document.value, ()))
+    if faults:
+        return None, faults
     try:
-        return TypeAdapter(cls).validate_python(document.value)
+        return TypeAdapter(cls).validate_python(document.value), []
     except ValidationError as fault:
-        tell(document, list(_translated(document, fault.errors(include_url=False))) or [((), str(fault), "")])
-        raise AssertionError("a validation error without a problem") from fault
+        return None, list(_translated(document, fault.errors(include_url=False))) or [((), str(fault), "")]
 
 
 def tell(document: Document, faults: Iterable[meaning.Fault]) -> None:
@@ -103,11 +114,18 @@ def tell(document: Document, faults: Iterable[meaning.Fault]) -> None:
     if not listed:
         return
     place, message, remedy = listed[0]
-    more = [f"{document.where(p)}: {m}{'. ' + r if r else ''}" for p, m, r in listed[1:MOST_TOLD]]
+    more = [f"{document.where(p)}: {owned(p, m)}{'. ' + r if r else ''}" for p, m, r in listed[1:MOST_TOLD]]
     if len(listed) > MOST_TOLD:
         more.append(f"... and {len(listed) - MOST_TOLD} more")
     remedy = "\n".join([remedy, *more]) if more else remedy
-    raise SpecError(message, where=document.where(place), remedy=remedy)
+    raise SpecError(owned(place, message), where=document.where(place), remedy=remedy)
+
+
+def owned(place: Place, message: str) -> str:
+    """The message, and before it the variable, setting or source that it is about, unless it says so."""
+    if len(place) < 2 or place[0] not in OWNERS or re.search(rf"(?<!\w){re.escape(str(place[1]))}(?!\w)", message):
+        return message
+    return f"{place[1]}: {message}"
 
 
 def _bad_booleans(value: Value, place: Place) -> Iterator[meaning.Fault]:

@@ -88,7 +88,7 @@ def described(network: Network) -> Description:
         default_setting=clinical.default_setting,
         populations=tuple(_population(clinical, name) for name in clinical.settings),
         sources=len(clinical.sources),
-        tally=tally(clinical),
+        tally=tally(clinical) if network.numbers is None else None,
         cells=cells,
         stated_cells=stated,
         view_of=clinical.view.of if clinical.view else None,

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ddx.engine.belief import Layout
 from ddx.engine.model import Model
 from ddx.errors import ImpossibleEvidence, SpecError
 from ddx.knowledge.lexicon import Entry
@@ -154,18 +153,8 @@ def _states(model: Model, answers: Answers, entry: Entry, lane: int) -> dict[str
 def _combinations(model: Model, column: Floats, entries: Sequence[Entry]) -> tuple[Together, ...]:
     from ddx.engine.combinations import most_probable_sets
 
-    sets = most_probable_sets(_with_events(model, entries), column, [e.id for e in entries], mass=MASS, most=MOST_SETS)
+    sets = most_probable_sets(model, column, [e.id for e in entries], mass=MASS, most=MOST_SETS)
     return tuple(Together(tuple(sorted(s.events)), s.probability) for s in sets)
-
-
-def _with_events(model: Model, entries: Sequence[Entry]) -> Model:
-    """The same model, in which every entry is an event."""
-    if all(e.id in model.events for e in entries):
-        return model
-    layout = Layout(model.states, model.layout.spans, {e.id: (e.node, e.states) for e in entries})
-    named = Model(layout, model.structure, model.parts, lambda: model.network, model.settings)
-    named.share_plans(model)
-    return named
 
 
 def _pairs(model: Model, column: Floats, entries: Sequence[Entry]) -> tuple[Pair, ...]:

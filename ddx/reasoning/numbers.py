@@ -1,6 +1,7 @@
 """Which numbers is a network made of, where do they stand, and what do they rest on?
 
-Every probability and odds ratio of a clinical network has a place in its file: `findings.raynaud.model.given.ssc.present`.
+Every probability and odds ratio of a clinical network has a place in its file, as
+`findings.raynaud.model.given.systemic_sclerosis=limited.present`.
 """
 
 from __future__ import annotations
@@ -73,7 +74,8 @@ def _below(value: object, place: Place) -> Iterator[tuple[Place, Numbered]]:
         for i, item in enumerate(value):
             yield from _below(item, (*place, i))
     elif isinstance(value, spec.Block):
-        for name in type(value).__slots__:
+        names: tuple[str, ...] = tuple(type(value).__slots__)
+        for name in names:
             yield from _below(getattr(value, name), (*place, name))
 
 

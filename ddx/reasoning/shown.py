@@ -51,10 +51,7 @@ class Shown:
         bars = self.bars
         width = max((len(b.label) for b in bars), default=0)
         longest = max((abs(b.amount) for b in bars), default=0.0) or 1.0
-        rows = [
-            f"  {b.label.ljust(width)}  {b.text:>10}  {('+' if b.amount >= 0 else '-') * round(CELLS * abs(b.amount) / longest)}"
-            for b in bars
-        ]
+        rows = [f"  {b.label.ljust(width)}  {b.text:>10}  {_drawn(b, longest)}" for b in bars]
         return "\n".join([self.headline, *(row.rstrip() for row in rows), INTENDED_USE])
 
     def _repr_html_(self) -> str:
@@ -75,6 +72,10 @@ def escaped(text: str) -> str:
     for sign, name in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;")):
         text = text.replace(sign, name)
     return text
+
+
+def _drawn(bar: Bar, longest: float) -> str:
+    return ("+" if bar.amount >= 0 else "-") * round(CELLS * abs(bar.amount) / longest)
 
 
 def _svg_row(bar: Bar, row: int, longest: float) -> str:

@@ -11,7 +11,7 @@ adds when it is entered first or last with equal chance. Weights are natural log
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -79,7 +79,7 @@ class Carried:
 
 @dataclass(frozen=True, slots=True)
 class Unexpected:
-    """A finding that does not fit the rest: P(as observed | everything else)."""
+    """A finding that does not fit the rest and that no disease of the case explains: P(as observed | all else)."""
 
     finding: str
     probability: float
@@ -123,15 +123,20 @@ def reasons(network: Network, model: Model, answer: Differential, doubted: Seque
         gone = {w.chain for part in away for w in part.weights}
         still = tuple(w for w in found[d].arguing_for if w.chain not in gone)
         found[d] = replace(found[d], arguing_for=still, explained_away=away)
-    return Reasons(found, _unexpected(listed, expected))
+    explained = {w.chain for x in explainers for w in own[x.id] if w.mean_nats >= NOTABLE_NATS}
+    return Reasons(found, _unexpected(listed, expected, explained))
 
 
-def _unexpected(listed: Sequence[Chain], expected: Floats) -> tuple[Unexpected, ...]:
-    """Findings of no chain that so few such patients have; a chain is improbable only because it is long."""
+def _unexpected(listed: Sequence[Chain], expected: Floats, explained: Collection[Chain]) -> tuple[Unexpected, ...]:
+    """Findings that few such patients have and that no disease of the case explains.
+
+    What argues for a disease that is there is no misfit, however rare it was to be expected before. Findings of a
+    longer chain are left out: together they are improbable only because they are many.
+    """
     found = [
         Unexpected(c.findings[0], float(p))
         for c, p in zip(listed, expected, strict=True)
-        if len(c.findings) == 1 and p < UNEXPECTED
+        if len(c.findings) == 1 and p < UNEXPECTED and c not in explained
     ]
     return tuple(sorted(found, key=lambda u: (u.probability, u.finding)))
 

@@ -15,7 +15,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+import ddx
 from ddx.errors import DdxError
+from ddx.exchange import csvcases
+from ddx.exchange.cases import read_import, read_table
 from ddx.exchange.files import is_network_file, read_network
 from ddx.knowledge.bayesnet import BayesNet, expand
 
@@ -23,11 +26,11 @@ INDEX = Path(os.environ.get("DDX_HOSTILE", Path(__file__).parents[3] / "shared" 
 PROMISE = re.compile(r"P\((\w+)=(\w+)(?:\|(\w+)=(\w+))?\)=.*?([\d.]+)$")
 
 
-def items() -> list[Any]:
+def items(kind: str, *formats: str) -> list[Any]:
     if not INDEX.is_file():
         reason = pytest.mark.skip(reason=f"hostile set absent: no {INDEX.name} there; set DDX_HOSTILE")
         return [pytest.param(None, id="absent", marks=reason)]
-    found = [i for i in json.loads(INDEX.read_text())["items"] if i["kind"] == "network" and i["format"] != "yaml"]
+    found = [i for i in json.loads(INDEX.read_text())["items"] if i["kind"] == kind and i["format"] in formats]
     return [pytest.param(item, id=item["id"]) for item in found]
 
 
@@ -59,7 +62,7 @@ def named(word: str, message: str, path: Path) -> bool:
     return re.search(r"(?<![\w-])" + re.escape(word) + r"(?![\w-])", rest) is not None
 
 
-@pytest.mark.parametrize("item", items())
+@pytest.mark.parametrize("item", items("network", "bif", "xmlbif", "xdsl", "net", "uai"))
 def test_a_hostile_network_file(item: dict[str, Any]) -> None:
     path = INDEX.parent / item["file"]
     start = time.perf_counter()
@@ -79,6 +82,27 @@ def test_a_hostile_network_file(item: dict[str, Any]) -> None:
             assert promised(item["if_accepted"], network), item["if_accepted"]
         assert is_network_file(path)
     assert time.perf_counter() - start < item["limits"]["seconds"]
+
+
+@pytest.mark.parametrize("item", items("case", "phenopacket", "csv"))
+def test_a_hostile_case_file(item: dict[str, Any]) -> None:
+    """Cases of other systems. That seizure stands above generalized-onset seizure is given, as an ontology would."""
+    path = INDEX.parent / item["file"]
+    network = ddx.load("scleroderma-mimics").spec
+    assert network is not None
+    try:
+        if item["format"] == "csv":
+            cases = read_table(path)
+            assert not any(re.search(p, csvcases.write(cases), re.M) for p in item["output_must_not_match"])
+        else:
+            read_import(path, network, ancestors={"HP:0002197": ("HP:0001250",)})
+    except DdxError as fault:
+        assert item["must"] not in ("ACCEPT", "NEUTRALISE"), f"refused: {fault}"
+        message = str(fault)
+        missing = [w for w in item["message_must_name"] if item["must"] == "REFUSE" and not named(w, message, path)]
+        assert not missing, f"{message} does not name {missing}"
+    else:
+        assert item["must"] != "REFUSE"
 
 
 def test_the_oracle_notices_another_meaning() -> None:

@@ -1,0 +1,116 @@
+"""Did a second reader find the same figures in the sources? `review/NAME.yaml` beside a network is compared with it.
+
+ddx: review/1
+network: scleroderma-mimics
+reader: who transcribed, without looking at the network
+numbers:
+  findings/raynaud/model/given/systemic_sclerosis=limited/present: 95/100
+  settings/general-population/priors/dish: 0.17
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ddx.documents import Document, Place, read
+from ddx.errors import DdxError, near_misses
+from ddx.knowledge import spec
+from ddx.knowledge.check import Checked, Issue, issue_of
+from ddx.knowledge.load import shape_of
+from ddx.knowledge.meaning import numbers_of
+
+AGREES = 1e-9  # largest relative difference of two transcriptions of one figure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review(spec.Block):
+    """The second reader's file: place of a number, its steps joined by `/`, to `p` or `k/n` as read in the source."""
+
+    ddx: Literal["review/1"]
+    network: str
+    reader: str
+    numbers: dict[str, str]
+    note: str = ""
+
+
+def review_file(network_file: Path) -> Path | None:
+    """Where the second reader's copy of a network lies; None where there is none."""
+    beside = network_file.parent / "review" / f"{network_file.name.split('.')[0]}.yaml"
+    return beside if beside.is_file() else None
+
+
+def check_review(checked: Checked, network_file: Path) -> tuple[Issue, ...]:
+    """Every figure on which the two readers differ, and every one called reviewed that no second reader wrote down."""
+    if checked.network is None or checked.document is None or checked.network.view is not None:
+        return ()
+    place = review_file(network_file)
+    if place is None:
+        return tuple(_unsupported(checked.network, checked.document, {}))
+    try:
+        document = read(place)
+    except DdxError as fault:
+        return (issue_of(fault, place.name),)
+    review, misshapen = shape_of(Review, document)
+    if review is None:
+        return tuple(Issue("error", document.where(p), m, r) for p, m, r in misshapen)
+    return (
+        *_differences(checked.network, checked.document, review, document),
+        *_unsupported(checked.network, checked.document, review.numbers),
+    )
+
+
+def _differences(network: spec.Network, own: Document, review: Review, other: Document) -> Iterator[Issue]:
+    known = {path_of(place): (place, number) for place, number in numbers_of(network)}
+    for path, written in review.numbers.items():
+        where = other.where(("numbers", path))
+        if path not in known:
+            yield Issue("error", where, f"no number stands at {path}", near_misses(path, known))
+            continue
+        place, number = known[path]
+        read_as = _figure(written)
+        if read_as is None:
+            yield Issue("error", where, f"{written!r} is neither a probability nor k/n", "Write 0.95 or 95/100.")
+        elif not _agree(number, read_as):
+            message = f"{path} is {_said(number)}, but the second reader read {written}"
+            yield Issue("error", own.where(place), message, f"Look at the source again ({where}).")
+        elif not number.reviewed:
+            yield Issue("note", own.where(place), f"{path}: both readers agree", "Write `reviewed: true`.")
+
+
+def _unsupported(network: spec.Network, document: Document, reviewed: dict[str, str]) -> Iterator[Issue]:
+    for place, number in numbers_of(network):
+        if number.reviewed and path_of(place) not in reviewed:
+            message = "called reviewed, but no second reader's file holds it"
+            yield Issue(
+                "warning", document.where(place), message, "Remove `reviewed: true`, or add the second reading."
+            )
+
+
+def path_of(place: Place) -> str:
+    """The place of a number as the second reader's file names it."""
+    return "/".join(str(step) for step in place)
+
+
+def _figure(written: str) -> tuple[int, int] | float | None:
+    k, slash, n = written.partition("/")
+    try:
+        if slash:
+            counts = int(k), int(n)
+            return counts if 0 <= counts[0] <= counts[1] and counts[1] > 0 else None
+        p = float(written)
+    except ValueError:
+        return None
+    return p if 0 <= p <= 1 else None
+
+
+def _agree(number: spec.Number, figure: tuple[int, int] | float) -> bool:
+    if isinstance(figure, tuple):
+        return number.counts == figure
+    return number.counts is None and abs(number.value - figure) <= AGREES * max(figure, AGREES)
+
+
+def _said(number: spec.Number) -> str:
+    return "{}/{}".format(*number.counts) if number.counts is not None else f"{number.value:g}"

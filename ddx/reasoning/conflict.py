@@ -1,0 +1,219 @@
+"""What does not fit? Findings that the rest does not expect, and pairs that pull against each other.
+
+    surprise of f   P(f | every other finding): exactly what a fresh query without f would predict
+    pair            log P(a | patient) P(b | patient) / P(a, b | patient), in nats; 0 where they are independent,
+                    above 0 where together they are rarer than apart (Jensen et al. 1991)
+    resolved by h   where log P(a) P(b) P(h) / P(a, b, h) < 0: with h they belong together
+
+A small total for the whole case hides local conflict, so surprises come first. What no disease of the network bears on
+cannot be explained by any of them, and stands apart.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ddx.engine.model import Model
+from ddx.errors import ImpossibleEvidence
+from ddx.network import Network
+from ddx.reasoning.basis import Basis, Plain, basis_of
+from ddx.reasoning.chains import chains
+from ddx.reasoning.differential import listed
+from ddx.reasoning.graph import Parents, above, parents_in
+from ddx.reasoning.lanes import Lanes
+from ddx.reasoning.odds import log_evidence
+from ddx.reasoning.shown import Bar, Shown
+from ddx.reasoning.understanding import Understood
+
+Floats = npt.NDArray[np.float64]
+
+SURPRISING = 0.05
+LEAST_CONFLICT_NATS = math.log(1.2)
+MOST_PAIRS = 12
+MOST_RESOLVING = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Surprise:
+    """P(finding as observed | every other finding), and the most probable state in its place."""
+
+    finding: str
+    state: str
+    probability: float
+    expected: str
+    explainable: bool  # some disease of the network bears on it
+
+
+@dataclass(frozen=True, slots=True)
+class Resolving:
+    """A disease with which a conflicting pair belongs together: log P(a) P(b) P(h) / P(a, b, h) below 0."""
+
+    disease: str
+    conflict_nats: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two chains of findings, each named by its first, that pull against each other."""
+
+    first: str
+    second: str
+    conflict_nats: float
+    resolved_by: tuple[Resolving, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict(Shown):
+    """The answer of `conflict`: surprises, least expected first; pairs, strongest first."""
+
+    basis: Basis
+    surprises: tuple[Surprise, ...]
+    total_nats: float  # log of the product of P(chain) over P(all)
+    pairs: tuple[Pair, ...]
+
+    @property
+    def unexplained(self) -> tuple[Surprise, ...]:
+        """Findings that no disease of the network bears on, and that are not what is usual."""
+        return tuple(s for s in self.surprises if not s.explainable and s.state != s.expected)
+
+    @property
+    def misfits(self) -> tuple[Surprise, ...]:
+        """What some disease could explain, but the rest of this case does not expect."""
+        return tuple(s for s in self.surprises if s.explainable and s.probability < SURPRISING)
+
+    @property
+    def headline(self) -> str:
+        if self.misfits:
+            first = self.misfits[0]
+            return f"Does not fit the rest: {first.finding}={first.state}, expected in {first.probability:.2%}"
+        return "Every finding fits the rest."
+
+    @property
+    def bars(self) -> tuple[Bar, ...]:
+        return tuple(Bar(f"{s.finding}={s.state}", s.probability, f"{s.probability:.3g}") for s in self.surprises)
+
+    @property
+    def result_sha256(self) -> str:
+        return self.basis.result_sha256("conflict", {})
+
+    def body(self) -> dict[str, Plain]:
+        return {
+            "surprises": [_plain(s) for s in self.surprises],
+            "unexplained": [s.finding for s in self.unexplained],
+            "total_nats": self.total_nats,
+            "pairs": [
+                {
+                    "findings": [p.first, p.second],
+                    "conflict_nats": p.conflict_nats,
+                    "resolved_by": [{"disease": r.disease, "conflict_nats": r.conflict_nats} for r in p.resolved_by],
+                }
+                for p in self.pairs
+            ],
+        }
+
+
+def conflict(network: Network, model: Model, understood: Understood) -> Conflict:
+    """What does not fit the rest of a case. ImpossibleEvidence where its findings cannot occur together."""
+    parents = parents_in(model)
+    surprises, total = _surprises(network, model, understood, parents)
+    grouped = chains(network, parents, [u.finding for u in understood.findings])
+    whole, pairs = _pairs(network, model, understood, grouped)
+    ranked = tuple(sorted(surprises, key=lambda s: (s.probability, s.finding)))
+    return Conflict(basis_of(network, understood, total), ranked, whole, pairs)
+
+
+def conflict_nats(model: Model, column: Floats, parts: Sequence[Floats]) -> float:
+    """log of the product of P(part | column) over P(all parts | column), in nats; parts are likelihoods (states,)."""
+    joint = column.copy()
+    for part in parts:
+        joint = joint * part
+    logs = log_evidence(model, [column, joint, *(column * part for part in parts)])
+    return float((logs[2:] - logs[0]).sum() - (logs[1] - logs[0]))
+
+
+def _surprises(
+    network: Network, model: Model, understood: Understood, parents: Parents
+) -> tuple[list[Surprise], float]:
+    """Every finding given all others, and log P(evidence)."""
+    evidence = understood.evidence
+    lanes = Lanes(model)
+    whole = lanes.add(evidence)
+    rest = {u.finding: lanes.add({f: s for f, s in evidence.items() if f != u.finding}) for u in understood.findings}
+    answers = lanes.run()
+    total = float(answers.log_evidence_nats[whole])
+    if np.isneginf(total):
+        model.posteriors(evidence)  # raises, and names a smallest impossible set
+        raise ImpossibleEvidence(evidence)
+    diseases = {e.node for e in listed(network, model)}
+    found = []
+    for used in understood.findings:
+        if isinstance(used.said, str):
+            lane = rest[used.finding]
+            expected = answers.marginals[model.offsets[used.finding], lane]
+            probability = min(1.0, math.exp(total - float(answers.log_evidence_nats[lane])))
+            usual = model.states[used.finding][int(np.argmax(expected))]
+            explainable = not diseases.isdisjoint(above(parents, [used.finding]))
+            found.append(Surprise(used.finding, used.said, probability, usual, explainable))
+    return found, total
+
+
+def _pairs(
+    network: Network, model: Model, understood: Understood, grouped: Sequence[tuple[str, ...]]
+) -> tuple[float, tuple[Pair, ...]]:
+    """The conflict of the whole case, and of the pairs of chains that are in conflict."""
+    evidence = understood.evidence
+    patient = model.likelihood(understood.patient)
+    own = [model.likelihood({f: evidence[f] for f in chain}) for chain in grouped]
+    places = [(i, j) for i in range(len(own)) for j in range(i + 1, len(own))]
+    columns = [patient, model.likelihood(evidence), *(patient * part for part in own)]
+    columns += [patient * own[i] * own[j] for i, j in places]
+    logs = log_evidence(model, columns)
+    single = logs[2 : 2 + len(own)] - logs[0]
+    both = logs[2 + len(own) :] - logs[0]
+    strength = [float(single[i] + single[j] - both[k]) for k, (i, j) in enumerate(places)]
+    order = sorted((k for k, s in enumerate(strength) if s > LEAST_CONFLICT_NATS), key=lambda k: -strength[k])
+    order = order[:MOST_PAIRS]
+    resolving = _resolving(network, model, (understood, [columns[2 + len(own) + k] for k in order]))
+    pairs = tuple(
+        Pair(
+            grouped[places[k][0]][0],
+            grouped[places[k][1]][0],
+            strength[k],
+            tuple(Resolving(h, strength[k] + c) for h, c in resolving[n] if strength[k] + c < 0)[:MOST_RESOLVING],
+        )
+        for n, k in enumerate(order)
+    )
+    return float(single.sum() - (logs[1] - logs[0])), pairs
+
+
+def _resolving(network: Network, model: Model, asked: tuple[Understood, list[Floats]]) -> list[list[tuple[str, float]]]:
+    """For each pair log P(h) / P(h | pair) of every disease h, those that the whole case makes likeliest first."""
+    understood, columns = asked
+    if not columns:
+        return []
+    entries = listed(network, model)
+    lanes = Lanes(model)
+    start, end = lanes.add(understood.patient), lanes.add(understood.evidence)
+    places = [lanes.add_column(column) for column in columns]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        present = lanes.run().present(entries)  # (entries, lanes)
+        change = np.log(present[:, [start]]) - np.log(present[:, places])
+    order = np.argsort(-present[:, end], kind="stable").tolist()
+    return [
+        [(entries[i].id, float(change[i, n])) for i in order if np.isfinite(change[i, n])] for n in range(len(columns))
+    ]
+
+
+def _plain(s: Surprise) -> Plain:
+    return {
+        "finding": s.finding,
+        "state": s.state,
+        "probability": s.probability,
+        "expected": s.expected,
+        "explainable": s.explainable,
+    }

@@ -1,0 +1,224 @@
+"""Laws of the reasoning rooms on random networks and games; each with a mutant that must break it."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from properties.strategies import cases, networks
+
+from ddx.engine.belief import Layout
+from ddx.engine.model import Model, compile_network
+from ddx.knowledge.bayesnet import BayesNet, Table
+from ddx.knowledge.lexicon import Entry
+from ddx.knowledge.spec import Number, OddsRatio, Series
+from ddx.reasoning.conflict import conflict_nats
+from ddx.reasoning.derivatives import Sliced, by_factor
+from ddx.reasoning.next_test import entropy_bits, information_bits
+from ddx.reasoning.odds import log_odds
+from ddx.reasoning.shapley import shapley
+from ddx.reasoning.uncertainty import beta_of, draws, interval
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+quick = settings(max_examples=25, deadline=None)
+
+
+class Game:
+    """A value for every subset of players; player 0 adds nothing, players 1 and 2 are alike."""
+
+    def __init__(self, players: int, seed: int) -> None:
+        self.players = players
+        self.values = np.random.default_rng(seed).normal(size=1 << players)
+
+    def __call__(self, inside: Bools) -> Floats:
+        return np.array([self.values[self.key(row)] for row in inside])
+
+    def key(self, row: Bools) -> int:
+        kept = [int(i) for i in np.flatnonzero(row) if i > 0]
+        if 2 in kept and 1 not in kept:
+            kept[kept.index(2)] = 1
+        return sum(1 << i for i in kept)
+
+    @property
+    def all(self) -> float:
+        return float(self(np.ones((1, self.players), dtype=bool))[0] - self(np.zeros((1, self.players), dtype=bool))[0])
+
+
+def by_orders(game: Game) -> Floats:
+    """The definition: the mean over all orders."""
+    gains = np.zeros(game.players)
+    orders = list(itertools.permutations(range(game.players)))
+    for order in orders:
+        inside = np.zeros(game.players, dtype=bool)
+        for i in order:
+            before = game(inside[None])[0]
+            inside[i] = True
+            gains[i] += game(inside[None])[0] - before
+    return gains / len(orders)
+
+
+@quick
+@given(st.integers(3, 5), st.integers(0, 10**6))
+def test_shares_are_the_mean_over_all_orders(players: int, seed: int) -> None:
+    game = Game(players, seed)
+    shares = np.array(shapley(game, players).shares)
+    assert shares == pytest.approx(by_orders(game), abs=1e-9)
+    assert shares.sum() == pytest.approx(game.all, abs=1e-9)  # efficiency
+    assert shares[0] == pytest.approx(0.0, abs=1e-12)  # null player
+    assert shares[1] == pytest.approx(shares[2], abs=1e-9)  # symmetry
+    assert shares + 0.01 != pytest.approx(by_orders(game), abs=1e-9)  # a mutant is seen
+
+
+@settings(max_examples=5, deadline=None)
+@given(st.integers(0, 10**6))
+def test_sampled_shares_add_up_and_are_reproducible(seed: int) -> None:
+    weights = np.random.default_rng(seed).normal(size=14)
+
+    def value(inside: Bools) -> Floats:
+        found: Floats = (inside @ weights) + 0.5 * inside[:, 0] * inside[:, 1]
+        return found
+
+    shares = shapley(value, 14, seed=seed)
+    assert shares.standard_errors is not None
+    assert sum(shares.shares) == pytest.approx(weights.sum() + 0.5, abs=1e-9)
+    assert shares == shapley(value, 14, seed=seed)
+    assert shares.shares[5] == pytest.approx(weights[5], abs=1e-9)  # additive: known without error
+    assert shares.shares[0] == pytest.approx(weights[0] + 0.25, abs=5 * shares.standard_errors[0] + 1e-9)
+
+
+@quick
+@given(st.integers(2, 4), st.integers(2, 4), st.integers(0, 10**6))
+def test_information_lies_between_nothing_and_the_entropy(rows: int, columns: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    joint = rng.dirichlet(np.full(rows * columns, 0.3)).reshape(rows, columns)
+    bits = information_bits(joint)
+    assert 0 <= bits <= min(entropy_bits(joint.sum(axis=0)), entropy_bits(joint.sum(axis=1))) + 1e-12
+    apart = np.outer(joint.sum(axis=1), joint.sum(axis=0))
+    assert information_bits(apart) == pytest.approx(0, abs=1e-9)
+    same = np.diag(joint.sum(axis=1))
+    assert information_bits(same) == pytest.approx(entropy_bits(joint.sum(axis=1)), abs=1e-9)
+
+
+@quick
+@given(cases())
+def test_log_odds_are_those_of_the_posterior(case: tuple[BayesNet, dict[str, str]]) -> None:
+    net, evidence = case
+    model = compile_network(net, effort=0)
+    column = model.likelihood(evidence)
+    assume(np.isfinite(model.log_evidence(evidence)))
+    node = net.nodes[0]
+    entry = Entry("d", "d", node, net.states[node][1:])
+    p = sum(model.posteriors(evidence)[node][s] for s in entry.states)
+    assume(1e-9 < p < 1 - 1e-9)
+    assert log_odds(model, [column], entry)[0] == pytest.approx(math.log(p / (1 - p)), abs=1e-6)
+
+
+@quick
+@given(networks(), st.integers(0, 10**6))
+def test_derivatives_are_difference_quotients(net: BayesNet, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    model = compile_network(net, effort=0)
+    node = net.nodes[int(rng.integers(len(net.nodes)))]
+    column = model.likelihood({node: net.states[node][-1]})
+    sliced = Sliced(model, column)
+    tables = sliced.tables(model.structure.tables)
+    total, gradients = sliced.gradient(tables)
+    log_evidence = model.lanes(column[:, None], marginals=False).log_evidence[0]
+    assume(log_evidence > -30)
+    assert total == pytest.approx(math.exp(log_evidence), rel=1e-9)
+    for table, gradient in zip(tables, gradients, strict=True):
+        assert float((table * gradient).sum()) == pytest.approx(total, rel=1e-9)  # every table is linear
+        if table.size:
+            at = tuple(int(rng.integers(n)) for n in table.shape)
+            nudged = [np.array(t) for t in tables]
+            k = next(i for i, t in enumerate(tables) if t is table)
+            nudged[k][at] += 0.25
+            change = (sliced.forward(nudged)[0] - total) / 0.25
+            assert change == pytest.approx(float(gradient[at]), rel=1e-7, abs=1e-12)
+    whole = by_factor(sliced, gradients)
+    assert set(whole) == {s.factor for s in sliced.slices}
+
+
+@quick
+@given(st.integers(0, 10**6))
+def test_three_points_of_a_sensitivity_function_predict_the_fourth(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    model, base = two_effects(rng)
+    ts = [0.2, 0.5, 0.7, 0.9]
+    ys = [posterior_with(model, base, t) for t in ts]
+    rows = [[t, 1.0, -t * y] for t, y in zip(ts[:3], ys[:3], strict=True)]
+    try:
+        a, b, c = np.linalg.solve(rows, ys[:3])  # (a t + b) / (c t + 1)
+    except np.linalg.LinAlgError:
+        return
+    assert (a * ts[3] + b) / (c * ts[3] + 1) == pytest.approx(ys[3], abs=1e-9)
+    assert (a * ts[3] + b) / (c * ts[3] + 1.1) != pytest.approx(ys[3], abs=1e-9)
+
+
+def two_effects(rng: np.random.Generator) -> tuple[Model, Floats]:
+    """A disease with two effects, and the table of the first."""
+    states = {n: ("absent", "present") for n in ("d", "f", "g")}
+    table = rng.dirichlet(np.ones(2), 2)
+    models = {
+        "d": Table((), rng.dirichlet(np.ones(2))),
+        "f": Table(("d",), table),
+        "g": Table(("d",), rng.dirichlet(np.ones(2), 2)),
+    }
+    return compile_network(BayesNet.build("two", states, dict(models)), effort=0), table
+
+
+def posterior_with(model: Model, base: Floats, t: float) -> float:
+    table = base.copy()
+    table[1] = 1 - t, t
+    changed = model.with_tables({"f": table})
+    return changed.posteriors({"f": "present", "g": "present"})["d"]["present"]
+
+
+@quick
+@given(st.integers(0, 10**6))
+def test_no_conflict_between_independent_findings(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    states = {n: ("absent", "present") for n in "ab"}
+    free = BayesNet.build("free", states, {n: Table((), rng.dirichlet(np.ones(2))) for n in "ab"})
+    model = compile_network(free, effort=0)
+    parts = [model.likelihood({n: "present"}) for n in "ab"]
+    assert conflict_nats(model, model.likelihood({}), parts) == pytest.approx(0, abs=1e-12)
+    tied = {"a": Table((), np.array([0.5, 0.5])), "b": Table(("a",), np.array([[0.2, 0.8], [0.8, 0.2]]))}
+    model = compile_network(BayesNet.build("tied", states, dict(tied)), effort=0)
+    assert conflict_nats(model, model.likelihood({}), parts) == pytest.approx(math.log(0.25 / 0.1), abs=1e-9)
+
+
+@quick
+@given(st.integers(0, 200), st.integers(1, 300))
+def test_an_interval_holds_its_number_and_shrinks_with_counts(k: int, more: int) -> None:
+    few = Number(k=k, n=k + more, source="s", grade="measured")
+    many = Number(k=20 * k + 10, n=20 * (k + more) + 20, source="s", grade="measured")
+    for number in (few, many):
+        low, high = interval(number)
+        assert low <= number.value <= high
+    if k > 0:
+        wide, narrow = interval(few), interval(many)
+        assert narrow[1] - narrow[0] < wide[1] - wide[0]
+
+
+def test_draws_have_the_mean_of_the_number() -> None:
+    rng = np.random.default_rng(1)
+    series = (Series(k=3, n=10, source="a"), Series(k=9, n=30, source="b"))
+    number = Number(series=series, grade="measured")
+    assert beta_of(number) == pytest.approx((12.5, 28.5))
+    assert draws(number, 20_000, rng).mean() == pytest.approx(number.value, abs=0.005)
+    ratio = OddsRatio(value=3.0, lo=2.0, hi=4.5, source="s", grade="measured")
+    assert np.median(draws(ratio, 20_000, rng)) == pytest.approx(3.0, rel=0.02)
+    assert (draws(Number(p=1.0, source="definition", grade="judgement"), 10, rng) == 1.0).all()
+
+
+def test_the_strategies_name_layouts_as_the_engine_does() -> None:
+    layout = Layout.of({"a": ("x", "y")}, {"e": ("a", ("y",))})
+    assert layout.present("e") == [1]

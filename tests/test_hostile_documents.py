@@ -1,0 +1,344 @@
+"""Hostile and malformed networks and cases: refused by name, made harmless, or read with the meaning they have.
+
+A disease D (prior 0.1) and a finding F (0.9 with it, 0.05 without), rendered with one hazard at a time. The hazards
+that would hurt a patient most come first.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ddx.cli import main
+
+B = "source: s, grade: judgement"
+NETWORK = f"""ddx: network/1
+header: {{name: t, version: "1.10", title: t, intended_use: u, intended_users: u, population: p, authors: [a],
+  licence: MIT, data_cutoff: "2026"}}
+default_setting: all
+sources: {{s: {{citation: c}}}}
+settings:
+  all:
+    label: everybody
+    priors: {{D: {{p: 0.1, {B}}}}}
+diseases:
+  D: {{label: The disease}}
+findings:
+  F:
+    label: The finding
+    states: [absent, present]
+    tier: history
+    model:
+      kind: noisy-or
+      background: {{present: {{p: 0.05, {B}}}}}
+      given:
+        D: {{present: {{p: 0.9, {B}}}}}
+"""
+G_IS_F = """  G:
+    label: The same again
+    states: [absent, present]
+    tier: history
+    model: {kind: deterministic, parents: [F], rules: [{when: {F: present}, state: present}], otherwise: absent}
+"""
+NEVER_SHOWN = (
+    r"Traceback \(most recent call last\)",
+    r'File "/.*\.py", line',
+    "\x1b",
+    "root:.*:0:0",
+    "href=.javascript:",
+)
+TWO_THIRDS = 2 / 3
+
+
+class Asked:
+    """What one run of the command line gave."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+    @property
+    def posterior(self) -> float:
+        found: float = json.loads(self.out)["diseases"][0]["posterior"]
+        return found
+
+
+@pytest.fixture
+def ask(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Write a network and a case, run `ddx diagnose --json` on them, and look for what must never be shown."""
+    monkeypatch.setenv("DDX_CACHE_DIR", str(tmp_path / "cache"))
+
+    def run(
+        network: str | bytes = NETWORK, case: str | bytes | None = None, ending: str = "yaml", *findings: str
+    ) -> Asked:
+        net = tmp_path / "net.yaml"
+        net.write_bytes(network if isinstance(network, bytes) else network.encode())
+        arguments = ["diagnose", "-n", str(net), "--json", *findings]
+        if case is not None:
+            path = tmp_path / f"case.{ending}"
+            path.write_bytes(case if isinstance(case, bytes) else case.encode())
+            arguments += ["-c", str(path)]
+        code = main(arguments)
+        told = capsys.readouterr()
+        for pattern in NEVER_SHOWN:
+            assert not re.search(pattern, told.out + told.err), pattern
+        assert len(told.out + told.err) < 200_000
+        return Asked(code, told.out, told.err)
+
+    return run
+
+
+def case(findings: str) -> str:
+    return f"ddx: case/1\nfindings:\n{findings}"
+
+
+def named(word: str, message: str) -> bool:
+    return re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", message) is not None
+
+
+def refused(asked: Asked, *words: str, code: int = 3) -> None:
+    assert asked.code == code, asked.out + asked.err
+    assert not asked.out
+    for word in words:
+        assert named(word, asked.err), asked.err
+
+
+# the ten that hurt patients most, as far as they concern these files
+
+
+def test_no_is_not_false(ask: Any) -> None:
+    refused(ask(NETWORK, case("  F: no\n")), "F", "no")
+
+
+def test_no_is_the_state_no_where_there_is_one(ask: Any) -> None:
+    words = NETWORK.replace("states: [absent, present]", "states: [no, yes]").replace("{present:", "{yes:")
+    asked = ask(words, case("  F: no\n"))
+    assert asked.posterior == pytest.approx(0.01 / (0.01 + 0.9 * 0.95))
+
+
+@pytest.mark.parametrize("second", ["  F: absent\n", "  f: absent\n", "  The finding: absent\n"])
+def test_a_finding_twice_with_two_states(ask: Any, second: str) -> None:
+    refused(ask(NETWORK, case(f"  F: present\n{second}")), "F")
+
+
+def test_a_finding_on_the_line_and_in_the_case(ask: Any) -> None:
+    refused(ask(NETWORK, case("  F: present\n"), "yaml", "no-F"), "F")
+
+
+def test_a_finding_twice_in_json(ask: Any) -> None:
+    refused(ask(NETWORK, '{"ddx": "case/1", "findings": {"F": "present", "F": "absent"}}', "json"), "F")
+
+
+def test_an_unknown_finding_is_not_skipped(ask: Any) -> None:
+    refused(ask(NETWORK, case("  F: present\n  'HP:9999999': present\n")), "HP:9999999")
+
+
+@pytest.mark.parametrize("number", ["{p: '0,9',", "{p: 0,9,"])
+def test_a_decimal_comma(ask: Any, number: str) -> None:
+    refused(ask(NETWORK.replace("{p: 0.9,", number), case("  F: present\n")), "F")
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "word"),
+    [
+        ("findings:\n", "findings:\n  F: {label: x, states: [a, b], tier: exam, model: {kind: table}}\n", "F"),
+        (f"{{present: {{p: 0.9, {B}}}}}", f"{{present: {{p: 0.9, {B}}}, present: {{p: 0.1, {B}}}}}", "present"),
+        ("{p: 0.9,", "{p: 0.9, p: 0.1,", "p"),
+    ],
+)
+def test_duplicate_keys(ask: Any, was: str, now: str, word: str) -> None:
+    assert was in NETWORK
+    refused(ask(NETWORK.replace(was, now), case("  F: present\n")), word)
+
+
+def test_evidence_of_probability_0_is_no_posterior(ask: Any) -> None:
+    refused(ask(NETWORK + G_IS_F, case("  F: present\n  G: absent\n")), "F=present", "G=absent", code=5)
+
+
+# networks
+
+
+def test_the_control(ask: Any) -> None:
+    assert ask(NETWORK, case("  F: present\n")).posterior == pytest.approx(TWO_THIRDS)
+
+
+def test_carriage_returns(ask: Any) -> None:
+    crlf = NETWORK.replace("\n", "\r\n"), case("  F: present\n").replace("\n", "\r\n")
+    assert ask(*crlf).posterior == pytest.approx(TWO_THIRDS)
+
+
+def test_a_number_with_an_exponent_is_a_number(ask: Any) -> None:
+    for text in ("1e-1", "1E-1", "+.1", "10e-2"):
+        assert ask(NETWORK.replace("{D: {p: 0.1", f"{{D: {{p: {text}"), case("  F: present\n")).posterior == (
+            pytest.approx(TWO_THIRDS)
+        )
+
+
+def test_json_is_yaml(ask: Any) -> None:
+    from ruamel.yaml import YAML
+
+    value = YAML(typ="safe", pure=True).load(NETWORK)
+    assert ask(json.dumps(value), case("  F: present\n")).posterior == pytest.approx(TWO_THIRDS)
+
+
+def test_a_version_is_kept_as_it_is_written(ask: Any) -> None:
+    asked = ask(NETWORK.replace('"1.10"', "1.10"), case("  F: present\n"))
+    assert json.loads(asked.out)["network"]["version"] == "1.10"
+
+
+def test_a_node_called_no_is_a_word(ask: Any) -> None:
+    asked = ask(NETWORK.replace("  F:\n", "  NO:\n"), case("  NO: present\n"))
+    assert asked.posterior == pytest.approx(TWO_THIRDS)
+
+
+@pytest.mark.parametrize("value", ["012", "22:30", "0x1", "1_0", "0b1", "0o7"])
+def test_numbers_of_older_yaml_are_not_guessed(ask: Any, value: str) -> None:
+    asked = ask(NETWORK.replace("p: 0.9,", f"p: {value},"), case("  F: present\n"))
+    assert asked.code == 3
+    assert named("F", asked.err)
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "words"),
+    [
+        ("D: {present: {p: 0.9,", "D: {present: {p:,", ("F",)),
+        ("D: {present: {p: 0.9,", "D: {present: {p: .nan,", ("F",)),
+        ("D: {present: {p: 0.9,", "D: {present: {p: .inf,", ()),
+        ("D: {present: {p: 0.9,", "D: {present: {p: 1.2,", ("F", "1.2")),
+        ("D: {present: {p: 0.9,", f"D: {{absent: {{p: 0.2, {B}}}, present: {{p: 0.9,", ("F", "1.1")),
+        ("D: {present: {p: 0.9,", "D: {present: {p: -0.9,", ("-0.9",)),
+        ("p: 0.9, source: s", "p: 0.9", ("source",)),
+        ("p: 0.9, source: s", "p: 0.9, source: x", ("x",)),
+        ("ddx: network/1", "ddx: network/99", ("99",)),
+        ("diseases:\n", "include: /etc/passwd\ndiseases:\n", ("include",)),
+        ("diseases:\n", "include: ../../../../etc/passwd\ndiseases:\n", ("include",)),
+        ("diseases:\n", "include: http://127.0.0.1:9/x.yaml\ndiseases:\n", ("include",)),
+        ("label: everybody", "label: !!python/object/apply:os.system ['touch /tmp/ddx_pwned']", ("tag",)),
+        ("label: everybody", "label: &a everybody", ("anchor",)),
+        ("label: The disease", "label: &a [*a]", ("anchor",)),
+        ("label: The finding", "label: The \u202efinding", ("U+202E",)),
+        ("label: The finding", "label: The \u200bfinding", ("U+200B",)),
+        ("label: The finding", r'label: "F\e[31mRED\e]8;;http://evil\a"', ("U+001B",)),
+        ("label: The finding", r'label: "F\u202ex"', ("U+202E",)),
+        ("  D: {label", "  D: [", ()),
+    ],
+)
+def test_a_network_that_is_refused(ask: Any, was: str, now: str, words: tuple[str, ...]) -> None:
+    assert was in NETWORK
+    refused(ask(NETWORK.replace(was, now, 1), case("  F: present\n")), "net.yaml", *words)
+    assert not Path("/tmp/ddx_pwned").exists()
+
+
+@pytest.mark.parametrize("text", [NETWORK + "---\n" + NETWORK, "", "{}", "[]", "nothing", "ddx: network/1\n"])
+def test_two_networks_or_none(ask: Any, text: str) -> None:
+    refused(ask(text, case("  F: present\n")))
+
+
+def test_a_name_in_another_normal_form_is_not_taken_for_the_same_in_silence(ask: Any) -> None:
+    text = NETWORK.replace("  D: {label", "  café: {label").replace("{D: {p", "{café: {p")
+    assert ask(text.replace("        D: {", "        café: {"), case("  F: present\n")).code == 0
+    asked = ask(text.replace("        D: {", "        cafe\u0301: {"), case("  F: present\n"))
+    assert asked.code == 3 or asked.posterior == pytest.approx(TWO_THIRDS)
+
+
+def test_a_script_as_an_address_is_told_and_never_linked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "net.yaml"
+    path.write_text(NETWORK.replace("{citation: c}", "{citation: c, url: 'javascript:alert(1)'}"), encoding="utf-8")
+    assert main(["check", str(path)]) == 0
+    assert "no web address" in " ".join(capsys.readouterr().out.split())
+    assert main(["show", "D", "-n", str(path)]) == 0
+    assert "href" not in capsys.readouterr().out
+
+
+# cases
+
+
+@pytest.mark.parametrize(
+    ("findings", "words"),
+    [
+        ("  F:\n", ("F",)),
+        ("  F: 1\n", ("F",)),
+        ("  F: true\n", ("F",)),
+        ("  F: perhaps\n", ("F", "perhaps", "absent", "present")),
+        ("  F: [present]\n", ("F",)),
+        ("  F: {likelihood: {present: 0, absent: 0}}\n", ("F",)),
+        ("  F: {likelihood: {present: 0.9}}\n", ("F",)),
+        ("  F: {likelihood: {present: -1, absent: 1}}\n", ("F",)),
+        ("  F: {likelihood: {present: .inf, absent: 1}}\n", ()),
+        ("  F: {excluded: 'false'}\n", ("excluded",)),
+        ('  F: "present\\e[31m"\n', ("U+001B",)),
+    ],
+)
+def test_a_case_that_is_refused(ask: Any, findings: str, words: tuple[str, ...]) -> None:
+    refused(ask(NETWORK, case(findings)), *words)
+
+
+def test_a_case_without_findings_gives_the_priors(ask: Any) -> None:
+    for text in ("ddx: case/1\nfindings: {}\n", "ddx: case/1\nfindings:\n", "ddx: case/1\nfindings: {F: unknown}\n"):
+        assert ask(NETWORK, text).posterior == pytest.approx(0.1)
+
+
+def test_a_likelihood_has_no_scale(ask: Any) -> None:
+    odds = 0.1 / 0.9 * (0.9 * 1800 + 0.1 * 100) / (0.05 * 1800 + 0.95 * 100)
+    for weights in ("present: 1800, absent: 100", "present: 0.18, absent: 0.01", "present: 1.8e200, absent: 1e199"):
+        asked = ask(NETWORK, case(f"  F: {{likelihood: {{{weights}}}}}\n"))
+        assert asked.posterior == pytest.approx(odds / (1 + odds))
+
+
+def test_evidence_of_1e_minus_300(ask: Any) -> None:
+    block = NETWORK[NETWORK.index("  F:\n") :].replace("0.05", "2e-5").replace("0.9", "1e-5")
+    many = NETWORK[: NETWORK.index("  F:\n")]
+    rates = f"background: {{present: {{p: 1e-5, {B}}}}}", f"D: {{present: {{p: 2e-5, {B}}}}}"
+    for i in range(60):
+        one = block.replace("  F:\n", f"  F{i}:\n", 1)
+        one = re.sub(r"background: .*", rates[0], one)
+        many += re.sub(r"D: \{present.*", rates[1], one)
+    asked = ask(many, case("".join(f"  F{i}: present\n" for i in range(60))))
+    odds = (0.1 / 0.9) * 2.0**60
+    assert asked.code == 0
+    assert 1 - asked.posterior == pytest.approx(1 / (1 + odds), rel=1e-3, abs=1e-15)
+    assert json.loads(asked.out)["log10_evidence"] < -270
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ('{"ddx": "case/1", "findings": {"F": "present"}}', 0),
+        ('{"ddx": "case/1", "findings": {"F": {"likelihood": {"present": 1' + "0" * 5000 + ', "absent": 1}}}}', 3),
+        ('{"ddx": "case/1", "findings": {"F": {"likelihood": {"present": NaN, "absent": 1}}}}', 3),
+        ('{"ddx": "case/1", "findings": {"F": false}}', 3),
+        ('{"ddx": "case/1", "findings": {"F\\u001b[31m": "present"}}', 3),
+        ('{"ddx": "case/1", "findings": {"F": null}}', 3),
+        ('{"ddx": "case/1", "findings": {"F": 1}}', 3),
+        ('{"ddx": "case/1", "findings": {"F": "present"', 3),
+        ("[" * 100_000 + "]" * 100_000, 3),
+        ("", 3),
+    ],
+)
+def test_json_cases(ask: Any, text: str, code: int) -> None:
+    asked = ask(NETWORK, text, "json")
+    assert asked.code == code
+    if code == 0:
+        assert asked.posterior == pytest.approx(TWO_THIRDS)
+
+
+def test_json_in_odd_encodings_does_not_crash(ask: Any) -> None:
+    text = '{"ddx": "case/1", "id": "\\ud800", "findings": {"F": "present"}}'
+    assert ask(NETWORK, text, "json").code in (0, 3)
+    assert ask(NETWORK, text.replace("\\ud800", "x").encode("utf-16"), "json").code in (0, 3)
+    assert ask(NETWORK, text.replace("\\ud800", "x").encode("utf-8-sig"), "json").code in (0, 3)
+
+
+@pytest.mark.parametrize(
+    "text", ["case,F\nc1,present\n", "case,F\n", "case,F,F\nc1,present,absent\n", "case,F\n=HYPERLINK(1),present\n"]
+)
+def test_a_table_is_no_case(ask: Any, text: str) -> None:
+    refused(ask(NETWORK, text, "csv"))
+
+
+def test_the_instrument_would_see_a_wrong_answer(ask: Any) -> None:
+    """The mutant: with another number the control fails."""
+    assert ask(NETWORK.replace("p: 0.9,", "p: 0.8,"), case("  F: present\n")).posterior != pytest.approx(TWO_THIRDS)

@@ -1,0 +1,110 @@
+"""explain, next, conflict, compare, replay and sensitivity from the command line."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ddx.cli import main
+
+HEADER = {"format", "tool", "network", "setting", "exact", "log10_evidence", "evidence", "result_sha256"}
+FEW = ("skin-induration", "doughnut-sign", "no-raynaud")
+QUESTIONS = [
+    ("explain", "contributions", ("explain", "scleromyxedema", *FEW)),
+    ("next", "tests", ("next", *FEW)),
+    ("conflict", "surprises", ("conflict", *FEW)),
+    ("compare", "discriminators", ("compare", "scleromyxedema", "systemic_sclerosis", *FEW)),
+    ("replay", "steps", ("replay", *FEW)),
+]
+
+
+@pytest.mark.parametrize(("question", "body", "arguments"), QUESTIONS, ids=lambda a: a if isinstance(a, str) else "")
+def test_json_has_the_header_and_its_body(
+    question: str, body: str, arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*arguments, "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert set(answer) >= HEADER
+    assert answer["format"] == f"ddx/{question}/1"
+    assert answer[body]
+
+
+@pytest.mark.parametrize(("_question", "_body", "arguments"), QUESTIONS, ids=lambda a: a if isinstance(a, str) else "")
+def test_pages_say_what_they_rest_on(
+    _question: str, _body: str, arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*arguments, "--plain"]) == 0
+    page = capsys.readouterr().out
+    assert page.isascii()
+    assert "3 findings used" in page.splitlines()[0]
+    assert "scleroderma clinic" in page.splitlines()[0]
+    assert "For education and decision support" in page
+    assert "100%" not in page
+
+
+def test_the_fields_of_a_contribution(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "multiple_myeloma", "-c", "seed", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    fields = {"finding", "group", "alone_log10", "given_rest_log10", "shapley_log10", "implied_by", "explained_by"}
+    for c in answer["contributions"]:
+        assert set(c) >= {*fields, "sources"}
+        assert c["sources"]
+        assert all(s["sources"] for s in c["sources"][:1])
+    away = next(c["explained_by"] for c in answer["contributions"] if c["finding"] == "paraprotein")
+    assert (away["disease"], away["through"], away["beside"]) == ("scleromyxedema", "clone", "mgus")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("compare", "scleromyxedema", "scleromyxedema"), 2),
+        (("explain", "no-such-disease"), 3),
+        (("replay", *FEW, "--order", "ana"), 3),
+        (("next", *FEW, "--rule-in", "ssc", "--rule-out", "ssc"), 2),
+        (("explain",), 2),
+        (("conflict", "paraprotein", "no-paraprotein"), 3),
+    ],
+)
+def test_faults_have_their_exit_code(
+    arguments: tuple[str, ...], code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(list(arguments)) == code
+    told = capsys.readouterr()
+    assert told.err
+    assert "Traceback" not in told.err
+
+
+@pytest.mark.parametrize("question", ["explain scleromyxedema", "next", "conflict", "replay"])
+def test_impossible_evidence_is_told(question: str, capsys: pytest.CaptureFixture[str]) -> None:
+    said = ["no-paraprotein", "mprotein_heavy=IgG"]
+    assert main([*question.split(), *said]) == 5
+    assert "mprotein_heavy" in capsys.readouterr().err
+
+
+def test_a_guess_is_kept_beside_the_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["replay", *FEW, "--guess", "scleredema"]) == 0
+    page = capsys.readouterr().out
+    assert "Your list: Scleredema" in page
+    assert "of 1,000 such patients" in page
+
+
+def test_sensitivity_and_intervals(capsys: pytest.CaptureFixture[str], toy_file: str) -> None:
+    line = ["sensitivity", "flu", "fever", "sex=male", "-n", toy_file]
+    assert main([*line, "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["flips"]
+    assert {"number", "slope", "low", "high"} <= set(answer["influences"][0])
+    assert main(line) == 0
+    assert "numbers varied" in capsys.readouterr().out
+    assert main([*line, "--intervals", "--draws", "32", "--json"]) == 0
+    sure = json.loads(capsys.readouterr().out)
+    assert sure["draws"] == 32
+    assert all(i["interval"][0] <= i["posterior"] <= i["interval"][1] for i in sure["intervals"])
+
+
+@pytest.fixture
+def toy_file() -> str:
+    from reasoning_cases import TOY
+
+    return TOY

@@ -1,0 +1,114 @@
+"""Why and why not, on the index case and on a toy."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+from reasoning_cases import asked, entry
+
+from ddx.reasoning.differential import diagnose
+from ddx.reasoning.explain import LN10, Explanation, explain
+from ddx.reasoning.lanes import Lanes
+
+
+@pytest.fixture(scope="module")
+def myeloma() -> Explanation:
+    q = asked("seed")
+    return explain(q.network, q.model, q.understood, entry(q, "multiple_myeloma"))
+
+
+@pytest.fixture(scope="module")
+def sclerosis() -> Explanation:
+    q = asked("seed")
+    return explain(q.network, q.model, q.understood, entry(q, "systemic_sclerosis"))
+
+
+def test_the_paraprotein_weighs_more_alone_than_given_the_rest(myeloma: Explanation) -> None:
+    c = myeloma.of("paraprotein")
+    assert {"mprotein_heavy", "mprotein_light", "spep_band"} <= set(c.findings)
+    assert (c.alone_nats - c.given_rest_nats) / LN10 >= 1.0
+
+
+def test_scleromyxedema_explains_it_through_the_clone(myeloma: Explanation) -> None:
+    away = myeloma.of("paraprotein").explained_by
+    assert away is not None
+    assert (away.by.id, away.through) == ("scleromyxedema", "clone")
+    assert away.beside is not None
+    assert away.beside.id == "mgus"
+    c = myeloma.of("paraprotein")
+    assert c.given_rest_nats < away.without_nats
+    assert away.without_both_nats is not None
+    assert away.without_both_nats - c.given_rest_nats >= (c.alone_nats - c.given_rest_nats) / 2
+
+
+def test_the_weight_that_returns_is_that_of_a_query_with_it_clamped(myeloma: Explanation) -> None:
+    """By plain queries: log odds with and without the chain, scleromyxedema observed absent in both."""
+    q = asked("seed")
+    away = myeloma.of("paraprotein").explained_by
+    assert away is not None
+    chain = myeloma.of("paraprotein").findings
+    said = {**q.understood.evidence, "scleromyxedema": "absent"}
+    rest = {f: s for f, s in said.items() if f not in chain}
+    odds = []
+    for evidence in (said, rest):
+        p = q.model.posteriors(evidence)["clone"]["mm"]
+        odds.append(math.log(p) - math.log1p(-p))
+    assert away.without_nats == pytest.approx(odds[0] - odds[1], abs=1e-9)
+
+
+def test_two_of_the_strongest_against_systemic_sclerosis(sclerosis: Explanation) -> None:
+    against = sorted(sclerosis.contributions, key=lambda c: c.given_rest_nats)[:6]
+    assert {"raynaud", "ana"} <= {f for c in against if c.given_rest_nats < 0 for f in c.findings}
+
+
+def test_every_contribution_has_a_source(myeloma: Explanation, sclerosis: Explanation) -> None:
+    known = asked("seed").network.spec
+    assert known is not None
+    for answer in (myeloma, sclerosis):
+        for c in answer.contributions:
+            assert c.numbers, c.finding
+            assert any(p.cited for p in c.numbers), c.finding
+            assert {s for p in c.numbers for s in p.cited} <= set(known.sources)
+
+
+def test_shares_add_up_to_the_change_of_the_log_odds(myeloma: Explanation) -> None:
+    total = sum(c.shapley_nats for c in myeloma.contributions)
+    assert total == pytest.approx(myeloma.end_nats - myeloma.start_nats, abs=1e-9)
+    spoilt = total + myeloma.contributions[0].shapley_nats
+    assert spoilt != pytest.approx(myeloma.end_nats - myeloma.start_nats, abs=1e-9)
+
+
+def test_few_findings_are_shared_out_exactly() -> None:
+    q = asked(None, "skin-induration", "doughnut-sign", "no-raynaud", "paraprotein")
+    answer = explain(q.network, q.model, q.understood, entry(q, "scleromyxedema"))
+    assert all(c.shapley_error_nats is None for c in answer.contributions)
+    assert sum(c.shapley_nats for c in answer.contributions) == pytest.approx(answer.end_nats - answer.start_nats)
+
+
+def test_weights_are_those_of_fresh_queries() -> None:
+    q = asked(None, "doughnut-sign", "no-raynaud")
+    answer = explain(q.network, q.model, q.understood, entry(q, "scleromyxedema"))
+    said = q.understood.evidence
+    lanes = Lanes(q.model)
+    columns = [said, {f: s for f, s in said.items() if f != "raynaud"}, {"raynaud": said["raynaud"]}, {}]
+    for evidence in columns:
+        lanes.add(evidence)
+    odds = lanes.run().log_odds([answer.entry])[0]
+    c = answer.of("raynaud")
+    assert c.given_rest_nats == pytest.approx(odds[0] - odds[1], abs=1e-9)
+    assert c.alone_nats == pytest.approx(odds[2] - odds[3], abs=1e-9)
+
+
+def test_it_ends_where_diagnose_ends(myeloma: Explanation) -> None:
+    q = asked("seed")
+    found = diagnose(q.network, q.model, q.understood).of("multiple_myeloma")
+    assert myeloma.posterior == pytest.approx(found.posterior, rel=1e-9)
+    assert myeloma.prior == pytest.approx(found.prior, rel=1e-9)
+
+
+def test_an_answer_prints_itself(myeloma: Explanation) -> None:
+    assert "Multiple myeloma" in str(myeloma)
+    assert "<svg" in myeloma._repr_html_()
+    assert json.loads(myeloma.to_json())["disease"] == "multiple_myeloma"

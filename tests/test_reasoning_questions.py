@@ -1,0 +1,145 @@
+"""next, conflict, compare, replay, coverage: what they promise on the index case, against plain queries."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from reasoning_cases import asked, entry, toy
+
+from ddx.errors import UnknownFinding
+from ddx.reasoning.compare import compare
+from ddx.reasoning.conflict import conflict
+from ddx.reasoning.coverage import coverage
+from ddx.reasoning.differential import diagnose
+from ddx.reasoning.next_test import Aim, next_tests
+from ddx.reasoning.replay import replay
+
+FEW = ("skin-induration", "no-raynaud", "ana=negative")
+
+
+def test_a_surprise_is_what_a_fresh_query_without_the_finding_predicts() -> None:
+    q = asked("seed")
+    answer = conflict(q.network, q.model, q.understood)
+    for s in answer.surprises[:6]:
+        rest = {f: said for f, said in q.understood.evidence.items() if f != s.finding}
+        predicted = q.model.posteriors(rest)[s.finding][s.state]
+        assert s.probability == pytest.approx(predicted, rel=1e-9)
+
+
+def test_the_tuberculin_test_stands_apart() -> None:
+    q = asked("seed")
+    answer = conflict(q.network, q.model, q.understood)
+    assert [s.finding for s in answer.unexplained] == ["tst"]
+    assert "tst" not in [s.finding for s in answer.misfits]
+
+
+def test_scleromyxedema_resolves_stiff_skin_without_raynaud() -> None:
+    q = asked(None, "doughnut-sign", "no-raynaud")
+    answer = conflict(q.network, q.model, q.understood)
+    pair = next(p for p in answer.pairs if {p.first, p.second} == {"doughnut_sign", "raynaud"})
+    assert pair.conflict_nats > 0
+    assert "scleromyxedema" in [r.disease for r in pair.resolved_by]
+    assert all(r.conflict_nats < 0 for r in pair.resolved_by)
+
+
+def test_two_diseases_beat_one() -> None:
+    q = asked("seed")
+    answer = diagnose(q.network, q.model, q.understood)
+    pair = next(p for p in answer.pairs if {p.first.id, p.second.id} == {"scleromyxedema", "ankylosing_spondylitis"})
+    assert pair.both > 10 * max(pair.first_only, pair.second_only)
+
+
+def test_the_outcomes_of_a_test_are_those_of_fresh_queries() -> None:
+    q = asked(None, *FEW)
+    answer = next_tests(q.network, q.model, q.understood)
+    for t in answer.tests[:3]:
+        belief = q.model.posteriors(q.understood.evidence)
+        for o in t.outcomes:
+            assert o.probability == pytest.approx(belief[t.finding][o.state], abs=1e-12)
+            if o.probability > 1e-6:
+                after = q.model.posteriors({**q.understood.evidence, t.finding: o.state})
+                for disease in ("scleromyxedema", "mgus"):
+                    assert o.posteriors[disease] == pytest.approx(after.probability(disease), abs=1e-9)
+
+
+def test_information_stands_between_nothing_and_the_entropy() -> None:
+    q = asked(None, *FEW)
+    answer = next_tests(q.network, q.model, q.understood)
+    assert answer.tests
+    assert all(0 <= t.information_bits <= answer.entropy_bits + 1e-12 for t in answer.tests)
+    bits = [t.information_bits for t in answer.tests if not t.mandatory]
+    assert bits == sorted(bits, reverse=True)
+
+
+def test_aims_change_the_order_and_the_plan_looks_ahead() -> None:
+    q = asked(None, *FEW)
+    aimed = (entry(q, "scleromyxedema"),)
+    into = next_tests(q.network, q.model, q.understood, Aim(aimed, "rule_in"))
+    best = max(o.posteriors["scleromyxedema"] for o in into.tests[0].outcomes if o.probability >= 0.01)
+    for t in into.tests[1:10]:
+        assert best >= max(o.posteriors["scleromyxedema"] for o in t.outcomes if o.probability >= 0.01) - 1e-8
+    plan = next_tests(q.network, q.model, q.understood, Aim(aimed, plan=2)).plan
+    assert plan is not None
+    assert all(probability > 0 for _, probability, _ in plan.after)
+
+
+def test_a_settled_case_says_stop() -> None:
+    q = toy("fever")
+    assert next_tests(q.network, q.model, q.understood, Aim(cost_limit=0)).stop
+
+
+def test_the_last_step_of_a_replay_is_the_differential() -> None:
+    q = asked("seed")
+    answer = replay(q.network, q.model, q.understood)
+    for d in diagnose(q.network, q.model, q.understood).diseases:
+        assert answer.last.posteriors[d.id] == pytest.approx(d.posterior, rel=1e-9, abs=1e-15)
+    assert answer.steps[3].posteriors["scleromyxedema"] != pytest.approx(answer.last.posteriors["scleromyxedema"])
+
+
+def test_order_changes_the_way_and_not_the_end() -> None:
+    q = asked(None, *FEW)
+    one = replay(q.network, q.model, q.understood)
+    other = replay(q.network, q.model, q.understood, ["ana", "raynaud"])
+    assert [s.finding for s in other.steps[1:3]] == ["ana", "raynaud"]
+    assert other.last.posteriors == pytest.approx(one.last.posteriors, rel=1e-9)
+    with pytest.raises(UnknownFinding):
+        replay(q.network, q.model, q.understood, ["doughnut_sign"])
+
+
+def test_how_often_a_finding_is_met_is_a_conditional_probability() -> None:
+    q = asked(None, *FEW)
+    step = replay(q.network, q.model, q.understood).steps[2]
+    move = step.move
+    assert step.finding == "raynaud"
+    assert move is not None
+    assert move.disease == "systemic_sclerosis"
+    states = q.model.states["systemic_sclerosis"]
+    weights = {s: float(s != states[0]) for s in states}
+    belief = q.model.posteriors({**q.understood.patient, "skin_induration": "present", "systemic_sclerosis": weights})
+    assert move.met_with == pytest.approx(belief["raynaud"]["absent"], rel=1e-9)
+
+
+def test_what_separates_two_diseases() -> None:
+    q = asked("seed")
+    pair = (entry(q, "scleromyxedema"), entry(q, "systemic_sclerosis"))
+    answer = compare(q.network, q.model, q.understood, pair)
+    strongest = [a.findings[0] for a in answer.asked[:5]]
+    assert {"doughnut_sign", "raynaud"} <= set(strongest)
+    turned = compare(q.network, q.model, q.understood, pair[::-1])
+    for a in answer.asked:
+        mirrored = next(b for b in turned.asked if b.findings == a.findings)
+        assert mirrored.given_rest_nats == pytest.approx(-a.given_rest_nats, abs=1e-8)
+    assert "nailfold" in [n.finding for n in answer.not_asked[:5]]
+
+
+def test_coverage_calls_an_impossible_mixture_outside() -> None:
+    usual = asked(None, "skin-induration", "raynaud", "ana=positive")
+    assert coverage(usual.network, usual.model, usual.understood).word == "inside"
+    odd = asked(None, "doughnut-sign", "raynaud", "groove_sign", "bamboo_spine", "morphea_plaques", "leonine_facies")
+    found = coverage(odd.network, odd.model, odd.understood)
+    assert found.word == "outside"
+    assert not found.strong_words
+    assert math.isfinite(found.log_evidence_nats)
+    assert np.isclose(found.tail, 1 / (found.cases + 1), atol=0.01)

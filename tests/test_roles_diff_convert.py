@@ -1,0 +1,314 @@
+"""Roles make another tool's network a clinical one; diff tells what changed; convert keeps the distribution."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import ddx
+from ddx.cli import main
+from ddx.errors import SpecError, UnknownName
+from ddx.exchange.clinical import written as clinical_text
+from ddx.exchange.files import read_network, write_network
+from ddx.exchange.pgmpy_models import bundled
+from ddx.knowledge import catalog
+from ddx.knowledge.bayesnet import BayesNet, expand
+from ddx.knowledge.diff import compared, compared_foreign
+from ddx.knowledge.load import load as load_clinical
+
+TOY = Path(__file__).parent / "data" / "toy.yaml"
+SHIPPED = ["alarm", "asia", "child", "hepar2", "pathfinder"]
+
+ROLES = """ddx: roles/1
+name: small
+version: '1.0'
+title: Two of ASIA
+citation: Lauritzen and Spiegelhalter 1988
+population: nobody
+licence: as of the file
+diseases:
+  lung: {label: Lung cancer, present: [yes], serious: true}
+  bronc: {label: Bronchitis, present: [yes]}
+findings:
+  dysp: {label: Dyspnoea, tier: history, cost: 2}
+"""
+
+
+def beside(tmp_path: Path, roles: str = ROLES) -> Path:
+    """ASIA as a file of another tool, with a roles file beside it."""
+    path = tmp_path / "small.bif"
+    path.write_bytes(gzip.decompress(bundled("asia").read_bytes()))
+    (tmp_path / "small.roles.yaml").write_text(roles, encoding="utf-8")
+    return path
+
+
+# roles
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_roles_fit_the_bundled_network(name: str) -> None:
+    network = ddx.load(name)
+    assert network.name == name
+    assert network.entries
+    assert not network.settings
+    model = ddx.compile(network)
+    assert set(model.nodes) == set(read_network(bundled(name)).nodes)
+    assert all(set(e.states) < set(model.states[e.node]) for e in network.entries)
+
+
+def test_every_shipped_roles_file_is_tested() -> None:
+    assert sorted(catalog.roles()) == SHIPPED
+
+
+def test_asia_from_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """P(bronchitis | smoker, dyspnoea) of the published tables, by hand: .6 (.9 e + .8 (1-e)) / sum; e = P(either)."""
+    assert main(["diagnose", "-n", "asia", "smoke=yes", "dysp=yes", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    either = 1 - (1 - 0.1) * (1 - 0.0104)
+    with_it = 0.6 * (0.9 * either + 0.8 * (1 - either))
+    without = 0.4 * (0.7 * either + 0.1 * (1 - either))
+    found = {d["id"]: d for d in answer["diseases"]}
+    assert found["bronc"]["posterior"] == pytest.approx(with_it / (with_it + without), abs=1e-9)
+    assert found["bronc"]["prior"] == pytest.approx(0.6, abs=1e-9)  # smoking is the patient's, no finding
+    assert answer["setting"] is None
+    assert found["lung"]["serious"] is True
+
+
+def test_states_may_be_diagnoses_of_their_own() -> None:
+    network = ddx.load("child")
+    assert {e.id for e in network.entries} == {"PFC", "TGA", "Fallot", "PAIVS", "TAPVD", "Lung"}
+    assert {e.of for e in network.entries} == {"Disease"}
+
+
+def test_a_roles_file_beside_a_network_is_used(tmp_path: Path) -> None:
+    path = beside(tmp_path)
+    for name in (path, tmp_path / "small.roles.yaml"):
+        network = ddx.load(str(name))
+        assert [e.label for e in network.entries] == ["Lung cancer", "Bronchitis"]
+        assert network.spec is not None
+        assert network.spec.findings["dysp"].cost == 2
+        assert network.lexicon.finding("dyspnoea").id == "dysp"
+    (tmp_path / "small.roles.yaml").unlink()
+    assert not ddx.load(str(path)).entries
+
+
+def test_changed_roles_or_numbers_are_read_anew(tmp_path: Path) -> None:
+    path = beside(tmp_path)
+    first = ddx.load(str(path))
+    (tmp_path / "small.roles.yaml").write_text(ROLES.replace("Bronchitis", "Bronchial"), encoding="utf-8")
+    second = ddx.load(str(path))
+    assert second.entries[1].label == "Bronchial"
+    path.write_text(path.read_text().replace("0.6, 0.4", "0.5, 0.5"))
+    third = ddx.load(str(path))
+    assert len({first.sha256, second.sha256, third.sha256}) == 3
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "words"),
+    [
+        ("  lung:", "  lungs:", "no variable 'lungs'. Did you mean lung?"),
+        ("Lung cancer, present: [yes]", "Lung cancer, present: [maybe]", "lung has no state 'maybe'"),
+        ("Lung cancer, present: [yes]", "Lung cancer, present: [yes, no]", "0 states in which it is absent"),
+        ("Lung cancer, present: [yes]", "Lung cancer", "does not say in which states"),
+        ("  dysp:", "  bronc:", "already one of the diseases"),
+        ("cost: 2", "cost: -2", "a cost of -2"),
+        ("cost: 2", "absent: none", "dysp has no state 'none'"),
+        ("serious: true", "serious: yes", "neither true nor false"),
+        ("tier: history", "tier: histori", "not a known word"),
+        ("findings:", "context: {xray: {label: X-ray}}\nfindings:", "xray depends on either"),
+        ("label: Dyspnoea,", "labell: Dyspnoea,", "unknown key 'labell'"),
+    ],
+)
+def test_faults_of_a_roles_file_name_their_line(tmp_path: Path, was: str, now: str, words: str) -> None:
+    assert was in ROLES
+    path = beside(tmp_path, ROLES.replace(was, now, 1))
+    with pytest.raises(SpecError) as caught:
+        ddx.load(str(path))
+    assert words in str(caught.value)
+    assert "small.roles.yaml:" in str(caught.value)
+
+
+def test_a_roles_file_without_its_network(tmp_path: Path) -> None:
+    (tmp_path / "nosuch.roles.yaml").write_text(ROLES, encoding="utf-8")
+    with pytest.raises(UnknownName, match="nosuch"):
+        ddx.load(str(tmp_path / "nosuch.roles.yaml"))
+
+
+# convert
+
+
+def marginals(network: BayesNet, given: dict[str, str]) -> dict[str, dict[str, float]]:
+    from ddx.engine.model import compile_network
+
+    belief = compile_network(network).posteriors(given)
+    return {node: dict(belief[node]) for node in network.nodes}
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("asia", {"smoke": "yes", "dysp": "yes"}),
+        ("alarm", {"PRESS": "ZERO", "HRBP": "HIGH"}),
+        ("child", {"XrayReport": "Oligaemic", "Age": "0-3_days"}),
+    ],
+)
+def test_yaml_of_another_tools_network_keeps_the_distribution(tmp_path: Path, name: str, given: dict[str, str]) -> None:
+    target = tmp_path / f"{name}2.yaml"
+    assert main(["convert", name, str(target)]) == 0
+    again = ddx.load(str(target))
+    assert again.default_setting == "imported"
+    original = ddx.load(name)
+    assert [(e.id, e.label, e.serious) for e in again.entries] == [(e.id, e.label, e.serious) for e in original.entries]
+    mine, theirs = marginals(again.bayesnet(), given), marginals(original.bayesnet(), given)
+    for node, states in theirs.items():
+        for state, p in states.items():
+            assert mine[node][state] == pytest.approx(p, abs=1e-9)
+
+
+def test_a_changed_number_would_be_seen(tmp_path: Path) -> None:
+    """The mutant of the test above."""
+    network = ddx.load("asia")
+    assert network.spec is not None
+    text = clinical_text(network.spec, network.bayesnet())
+    assert "{p: 0.98," in text
+    path = tmp_path / "mutant.yaml"
+    path.write_text(text.replace("{p: 0.98,", "{p: 0.97,", 1).replace("{p: 0.02,", "{p: 0.03,", 1), encoding="utf-8")
+    mine, theirs = marginals(ddx.load(str(path)).bayesnet(), {}), marginals(network.bayesnet(), {})
+    assert abs(mine["xray"]["yes"] - theirs["xray"]["yes"]) > 1e-5
+
+
+@pytest.mark.parametrize("ending", ["bif", "xmlbif", "xdsl", "net", "uai", "bif.gz"])
+def test_a_clinical_network_in_the_other_formats(tmp_path: Path, ending: str) -> None:
+    target = tmp_path / f"toy.{ending}"
+    assert main(["convert", str(TOY), str(target), "--setting", "general"]) == 0
+    mine, theirs = ddx.load(str(TOY)).bayesnet("general"), read_network(target)
+    for node, other in zip(mine.nodes, theirs.nodes, strict=True):
+        assert np.allclose(expand(mine, node).values, expand(theirs, other).values, rtol=0, atol=1e-12)
+    clinic = ddx.load(str(TOY)).bayesnet("clinic")
+    assert not np.allclose(expand(mine, "flu").values, expand(clinic, "flu").values)
+
+
+def test_an_existing_file_is_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = tmp_path / "a.bif"
+    target.write_text("mine")
+    assert main(["convert", "asia", str(target)]) == 3
+    assert target.read_text() == "mine"
+    assert "--force" in capsys.readouterr().err
+    assert main(["convert", "asia", str(target), "--force"]) == 0
+    assert read_network(target).nodes == read_network(bundled("asia")).nodes
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.bif"]
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "words"),
+    [
+        ("four-diseases", "a.yaml", "YAML already"),
+        ("plain.bif", "a.yaml", "plain.roles.yaml"),
+        ("pathfinder", "a.yaml", "at most 20,000"),
+        ("asia", "a.docx", "names no network format"),
+        ("asia", "nosuch/a.bif", "cannot be written"),
+        ("asia", "nosuch/a.yaml", "cannot be written"),
+        ("asia", "a.roles.yaml", "holds no numbers"),
+    ],
+)
+def test_what_cannot_be_converted_is_said(
+    tmp_path: Path, source: str, target: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if source == "plain.bif":
+        write_network(read_network(bundled("asia")), tmp_path / source)
+        source = str(tmp_path / source)
+    assert main(["convert", source, str(tmp_path / target)]) == 3
+    assert words in capsys.readouterr().err
+    assert not (tmp_path / target).exists()
+
+
+# diff
+
+
+def changed(tmp_path: Path, was: str, now: str) -> Path:
+    text = TOY.read_text(encoding="utf-8")
+    assert was in text
+    path = tmp_path / "new.yaml"
+    path.write_text(text.replace(was, now, 1), encoding="utf-8")
+    return path
+
+
+def test_a_network_does_not_differ_from_itself() -> None:
+    toy = load_clinical(TOY)
+    assert not compared(toy, toy)
+    net = read_network(bundled("asia"))
+    assert not compared_foreign(net, net)
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "what", "figures"),
+    [
+        ("present: {p: 0.9,", "present: {p: 0.8,", "Fever present, given Flu", (0.9, 0.8)),
+        ("flu: {p: 0.3,", "flu: {p: 0.2,", "prior of Flu in Clinic", (0.3, 0.2)),
+        ("p: {p: 0.4,", "p: {p: 0.5,", "complaint of Clinic (how often)", (0.4, 0.5)),
+        ("k: 7, n: 10", "k: 8, n: 10", "Flu by context: 0 male", (7.5 / 11, 8.5 / 11)),
+        ("{value: 3,", "{value: 4,", "Clone odds ratio for SSc limited", (3, 4)),
+        (
+            "background: {present: {p: 0.01,",
+            "background: {present: {p: 0.02,",
+            "Fever present, without any",
+            (0.01, 0.02),
+        ),
+        (
+            "        ssc=limited: {present: {p: 0.2, source: elicited, grade: judgement}}\n",
+            "",
+            "Fever present, given SSc limited",
+            (0.2, None),
+        ),
+    ],
+)
+def test_a_changed_number_is_told_in_words(
+    tmp_path: Path, was: str, now: str, what: str, figures: tuple[float, float | None]
+) -> None:
+    changes = compared(load_clinical(TOY), load_clinical(changed(tmp_path, was, now)))
+    assert [c.what[: len(what)] for c in changes.numbers] == [what]
+    told = changes.numbers[0]
+    assert told.old is not None
+    assert told.old.value == pytest.approx(figures[0])
+    assert (told.new.value if told.new else None) == (pytest.approx(figures[1]) if figures[1] else None)
+
+
+def test_what_came_and_went_is_told(tmp_path: Path) -> None:
+    new = changed(tmp_path, "  kind:\n    label: Kind", "  sort:\n    label: Kind")
+    changes = compared(load_clinical(TOY), load_clinical(new))
+    assert changes.added == ("finding sort (Kind)",)
+    assert changes.removed == ("finding kind (Kind)",)
+    renamed = compared(load_clinical(TOY), load_clinical(changed(tmp_path, "label: Fever", "label: Heat")))
+    assert [(c.old, c.new) for c in renamed.other] == [("Fever", "Heat")]
+
+
+def test_networks_of_other_tools_are_compared_row_by_row(tmp_path: Path) -> None:
+    path = beside(tmp_path)
+    old = read_network(path)
+    path.write_text(path.read_text().replace("0.6, 0.4", "0.5, 0.5"))
+    changes = compared_foreign(old, read_network(path))
+    assert [(c.what, c.old, c.new) for c in changes.other] == [("P(bronc=yes | smoke=yes)", "0.6", "0.5")]
+
+
+def test_cases_that_rank_differently_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = catalog.network_path("scleroderma-mimics").read_text(encoding="utf-8")
+    was = "scleromyxedema: {p: 0.008,"
+    assert was in text
+    path = tmp_path / "scleroderma-mimics.yaml"
+    path.write_text(text.replace(was, "scleromyxedema: {p: 0.2,"), encoding="utf-8")
+    assert main(["diff", "scleroderma-mimics", str(path), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [n["what"] for n in told["numbers"]] == ["prior of Scleromyxedema in scleroderma clinic"]
+    assert told["cases_compared"] == len(catalog.cases())
+    assert any(c["reordered"] for c in told["cases"])
+    assert main(["diff", "scleroderma-mimics", "scleroderma-mimics"]) == 0
+    assert "No difference" in capsys.readouterr().out
+
+
+def test_a_missing_version_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["diff", "asia", "nosuch"]) == 3
+    assert "nosuch" in capsys.readouterr().err
