@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 from ddx.cli.asking import Asked
@@ -12,13 +12,13 @@ from ddx.knowledge.lexicon import Entry
 TOY = str(Path(__file__).parent / "data" / "toy.yaml")
 
 
-@lru_cache(maxsize=None)
+@cache
 def asked(case: str | None, *findings: str) -> Asked:
     """A case of the flagship."""
     return ask(findings, case, None, None)
 
 
-@lru_cache(maxsize=None)
+@cache
 def toy(*findings: str) -> Asked:
     """A case of the toy network."""
     return ask(findings, None, TOY, None)

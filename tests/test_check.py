@@ -88,11 +88,12 @@ DOUBTS = [
     (
         (
             "    inherits: general\n",
-            "    inherits: general\n    backgrounds: {fever: {present: {p: 0, source: elicited, grade: judgement}}}\n",
+            "    inherits: general\n"
+            "    backgrounds: {fever: {present: {p: 0.3, source: elicited, grade: judgement}}}\n",
         ),
-        "note",
-        "treewidth",
-        None,
+        "warning",
+        "P(fever | ssc=limited) = 0.2 is below the background of clinic 0.3",
+        "backgrounds: {fever",
     ),
 ]
 

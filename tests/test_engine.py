@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -166,3 +169,20 @@ def test_a_damaged_cache_is_as_good_as_none(tmp_path: Path, monkeypatch: pytest.
     assert cache.fetch("key") is None
     file.write_bytes(bytes(data[:50]))
     assert cache.fetch("key") is None
+
+
+def test_one_network_compiles_to_the_same_bytes_whatever_the_hash_seed() -> None:
+    program = (
+        "import sys, hashlib; sys.path.insert(0, sys.argv[1])\n"
+        "import numpy as np\n"
+        "from test_engine import noisy_layer\n"
+        "from ddx.engine.model import compile_network\n"
+        "made = compile_network(noisy_layer(12, np.random.default_rng(4))).structure.arrays()\n"
+        "print(hashlib.sha256(b''.join(a.tobytes() for a in made.values())).hexdigest())\n"
+    )
+    command = [sys.executable, "-c", program, str(Path(__file__).parent)]
+    found = set()
+    for seed in ("0", "1"):
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        found.add(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
+    assert len(found) == 1

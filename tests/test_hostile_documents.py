@@ -194,7 +194,7 @@ def test_a_node_called_no_is_a_word(ask: Any) -> None:
     assert asked.posterior == pytest.approx(TWO_THIRDS)
 
 
-@pytest.mark.parametrize("value", ["012", "22:30", "0x1", "1_0", "0b1", "0o7"])
+@pytest.mark.parametrize("value", ["012", "22:30", "0x1", "1_0", "0.1_5", "00.9", "\u0660.\u0669", "0b1", "0o7"])
 def test_numbers_of_older_yaml_are_not_guessed(ask: Any, value: str) -> None:
     asked = ask(NETWORK.replace("p: 0.9,", f"p: {value},"), case("  F: present\n"))
     assert asked.code == 3

@@ -66,9 +66,7 @@ def test_the_fields_of_a_contribution(capsys: pytest.CaptureFixture[str]) -> Non
         (("conflict", "paraprotein", "no-paraprotein"), 3),
     ],
 )
-def test_faults_have_their_exit_code(
-    arguments: tuple[str, ...], code: int, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_faults_have_their_exit_code(arguments: tuple[str, ...], code: int, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(list(arguments)) == code
     told = capsys.readouterr()
     assert told.err
@@ -101,6 +99,15 @@ def test_sensitivity_and_intervals(capsys: pytest.CaptureFixture[str], toy_file:
     sure = json.loads(capsys.readouterr().out)
     assert sure["draws"] == 32
     assert all(i["interval"][0] <= i["posterior"] <= i["interval"][1] for i in sure["intervals"])
+
+
+def test_diagnose_fills_its_intervals_when_asked(capsys: pytest.CaptureFixture[str], toy_file: str) -> None:
+    line = ["diagnose", "fever", "sex=male", "-n", toy_file, "--json"]
+    assert main(line) == 0
+    assert all(d["interval"] is None for d in json.loads(capsys.readouterr().out)["diseases"])
+    assert main([*line, "--intervals"]) == 0
+    for d in json.loads(capsys.readouterr().out)["diseases"]:
+        assert d["interval"][0] <= d["posterior"] <= d["interval"][1]
 
 
 @pytest.fixture

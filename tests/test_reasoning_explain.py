@@ -6,11 +6,11 @@ import json
 import math
 
 import pytest
-from reasoning_cases import asked, entry
 
 from ddx.reasoning.differential import diagnose
 from ddx.reasoning.explain import LN10, Explanation, explain
 from ddx.reasoning.lanes import Lanes
+from reasoning_cases import asked, entry
 
 
 @pytest.fixture(scope="module")

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from reasoning_cases import asked, entry, toy
 
 from ddx.engine.model import compile_network
 from ddx.errors import SpecError
 from ddx.reasoning.credible import credible
-from ddx.reasoning.numbers import parameters, with_value
+from ddx.reasoning.numbers import parameters, size_of_change, with_value
 from ddx.reasoning.regrounding import Regrounding
-from ddx.reasoning.sensitivity import Sensitivity, sensitivity, size_of_change
+from ddx.reasoning.sensitivity import Sensitivity, sensitivity
+from reasoning_cases import asked, entry, toy
 
 FINDINGS = ("fever", "kind=a", "sex=male")
 
@@ -105,7 +105,7 @@ def test_intervals_hold_the_point_estimate_and_are_reproducible() -> None:
 
 
 def test_without_uncertainty_there_is_no_interval(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ddx.reasoning.credible.draws", lambda number, count, rng: np.full(count, number.value))
+    monkeypatch.setattr("ddx.reasoning.credible.draws", lambda number, count, _rng: np.full(count, number.value))
     q = toy(*FINDINGS)
     for i in credible(q.network, q.model, q.understood, count=32).intervals:
         assert i.high - i.low == pytest.approx(0, abs=1e-12)

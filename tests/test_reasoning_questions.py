@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import pytest
-from reasoning_cases import asked, entry, toy
 
 from ddx.errors import UnknownFinding
 from ddx.reasoning.compare import compare
@@ -15,6 +14,7 @@ from ddx.reasoning.coverage import coverage
 from ddx.reasoning.differential import diagnose
 from ddx.reasoning.next_test import Aim, next_tests
 from ddx.reasoning.replay import replay
+from reasoning_cases import asked, entry, toy
 
 FEW = ("skin-induration", "no-raynaud", "ana=negative")
 

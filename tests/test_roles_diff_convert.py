@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -136,6 +138,18 @@ def test_a_roles_file_without_its_network(tmp_path: Path) -> None:
     (tmp_path / "nosuch.roles.yaml").write_text(ROLES, encoding="utf-8")
     with pytest.raises(UnknownName, match="nosuch"):
         ddx.load(str(tmp_path / "nosuch.roles.yaml"))
+
+
+def test_a_second_query_reads_neither_yaml_nor_pgmpy() -> None:
+    program = (
+        "import sys; from ddx.cli import main; main(['diagnose', '-n', 'asia', 'dysp'])\n"
+        "print(*{name.split('.')[0] for name in sys.modules})"
+    )
+    for _ in range(2):
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    loaded = set(done.stdout.splitlines()[-1].split())
+    assert "ddx" in loaded
+    assert not loaded & {"pgmpy", "ruamel", "pydantic", "pandas", "scipy", "networkx"}
 
 
 # convert

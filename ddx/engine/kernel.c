@@ -31,6 +31,16 @@
 #endif
 
 typedef struct {
+    double *message, *reached; /* (messages, width) */
+    double *scale;             /* (cliques, width) what the values of a clique were divided by */
+    double *values;            /* (entries,) of one case; none for lanes, which work them out twice */
+    double log_scale[LANES];
+    int64_t *used;             /* (most inputs,) */
+    char *busy;                /* (cliques,) something was observed here or below */
+    char *seen;                /* (nodes,) something was observed of the node */
+} Work;
+
+typedef struct {
     int64_t nodes, cliques, states, messages, entries, most_inputs;
     const int64_t *node_start, *entry_start, *message_start, *segment_start, *map_start;
     const int32_t *parent, *input_count, *maps, *node_clique, *node_input, *child_input;
@@ -42,17 +52,9 @@ typedef struct {
     PyObject *labels;     /* ((state, ...), ...) */
     PyObject *asked;      /* the last evidence answered, as (node, state, node, state, ...) */
     PyObject *answered;   /* its answer */
+    Work own;             /* room for one case, used again and again */
+    int own_made, own_busy;
 } Plan;
-
-typedef struct {
-    double *message, *reached; /* (messages, width) */
-    double *scale;             /* (cliques, width) what the values of a clique were divided by */
-    double *values;            /* (entries,) of one case; none for lanes, which work them out twice */
-    double log_scale[LANES];
-    int64_t *used;             /* (most inputs,) */
-    char *busy;                /* (cliques,) something was observed here or below */
-    char *seen;                /* (nodes,) something was observed of the node */
-} Work;
 
 static void work_free(Work *w)
 {
@@ -318,6 +320,7 @@ static void plan_free(PyObject *capsule)
     if (!p) return;
     Py_XDECREF(p->index); Py_XDECREF(p->names); Py_XDECREF(p->labels);
     Py_XDECREF(p->asked); Py_XDECREF(p->answered);
+    if (p->own_made) work_free(&p->own);
     free(p->owner_start); free(p->owner);
     free(p);
 }
@@ -499,6 +502,20 @@ static void remember(Plan *p, PyObject *evidence, PyObject *answer)
     Py_XDECREF(answered);
 }
 
+static PyObject *answer_of(Plan *p, Work *w, PyObject *const *args)
+{
+    double log_evidence;
+    const int readable = read_evidence(p, w, args[3]);
+    if (readable < 0) return NULL;
+    if (!readable) Py_RETURN_NONE;
+    pass_one(p, w, &log_evidence);
+    if (!(log_evidence > PyFloat_AsDouble(args[1]))) Py_RETURN_NONE;
+    PyObject *rows = rows_of(p, w->reached);
+    PyObject *answer = rows ? PyObject_CallFunction(args[2], "Nd", rows, log_evidence) : NULL;
+    if (answer) remember(p, args[3], answer);
+    return answer;
+}
+
 /* query(plan, least log evidence, make, evidence) -> make(rows, log evidence), or None where Python must look.
    Asking the same again gives the same answer, an object that does not change. */
 static PyObject *kernel_query(PyObject *self, PyObject *const *args, Py_ssize_t count)
@@ -515,22 +532,11 @@ static PyObject *kernel_query(PyObject *self, PyObject *const *args, Py_ssize_t 
         Py_INCREF(p->answered);
         return p->answered;
     }
-    Work w;
-    double log_evidence;
-    if (!work_make(&w, p, 1)) return PyErr_NoMemory();
-    PyObject *answer = Py_None, *rows = NULL;
-    const int readable = read_evidence(p, &w, args[3]);
-    if (readable < 0) answer = NULL;
-    if (readable == 1) {
-        pass_one(p, &w, &log_evidence);
-        if (log_evidence > PyFloat_AsDouble(args[1])) {
-            rows = rows_of(p, w.reached);
-            answer = rows ? PyObject_CallFunction(args[2], "Nd", rows, log_evidence) : NULL;
-            if (answer) remember(p, args[3], answer);
-        }
-    }
-    work_free(&w);
-    if (answer == Py_None) Py_INCREF(answer);
+    if (p->own_busy) Py_RETURN_NONE; /* asked from within its own answer */
+    if (!p->own_made && !(p->own_made = work_make(&p->own, p, 1))) return PyErr_NoMemory();
+    p->own_busy = 1;
+    PyObject *answer = answer_of(p, &p->own, args);
+    p->own_busy = 0;
     return answer;
 }
 

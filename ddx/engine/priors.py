@@ -148,9 +148,7 @@ def _stepped(roots: Roots, targets: list[Target], steps: list[float]) -> Roots:
     return Roots(mix, odds, backgrounds)
 
 
-def _models(
-    network: spec.Network, people: Population, roots: Roots, targets: list[Target]
-) -> Mapping[str, LocalModel]:
+def _models(network: spec.Network, people: Population, roots: Roots, targets: list[Target]) -> Mapping[str, LocalModel]:
     """The local models that depend on what is being solved for."""
     return {node: ground.local_model(network, people, roots, node) for node in {t.node: None for t in targets}}
 

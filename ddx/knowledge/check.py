@@ -78,7 +78,7 @@ def issue_of(fault: DdxError, name: str) -> Issue:
         return Issue("error", fault.where or name, fault.message, fault.remedy)
     text = str(fault)
     place = re.match(rf"^({re.escape(name)}(?::\d+)?): ", text) if isinstance(fault, DocumentError) else None
-    return Issue("error", place[1] if place else name, text[place.end() :] if place else text)
+    return Issue("error", place[1] if place else name, (text[place.end() :] if place else text).rstrip("."))
 
 
 def _check_view(path: Path, document: Document, known: Mapping[str, Path]) -> Checked:
@@ -165,21 +165,33 @@ def _stated_priors(network: spec.Network, name: str) -> dict[tuple[str, str], fl
 
 
 def _below_background(network: spec.Network) -> Iterator[Fault]:
-    """Rates below the background: the link becomes 0, and the disease says nothing about the finding."""
+    """Rates below the background, as written or as a setting has it: the link is 0, the disease says nothing."""
     for name, model in models_of(network).items():
         if not isinstance(model, spec.Noisy) or model.rates == "on_top":
             continue
-        states = states_of(network)[name]
-        leak = _effect_share(model.background, states)
-        for cause, row in model.given.items():
-            rate = _effect_share(row, states)
-            if rate < leak * (1 - 1e-9):
-                place = (_group(network, name), name, "model", "given", cause)
-                message = (
-                    f"P({name} | {cause}) = {rate:.4g} is below the background {leak:.4g}: its link becomes 0, and "
-                    f"{name} says nothing about {cause}"
-                )
-                yield place, message, "Leave the row out and say so in `note`, or mend one of the two."
+        place: Place = (_group(network, name), name, "model", "given")
+        yield from _weak_links(network, name, model.background, place, "")
+        for setting_name, setting in network.settings.items():
+            if name in setting.backgrounds:
+                at: Place = ("settings", setting_name, "backgrounds", name)
+                yield from _weak_links(network, name, setting.backgrounds[name], at, f" of {setting_name}")
+
+
+def _weak_links(network: spec.Network, name: str, background: spec.Row, place: Place, whose: str) -> Iterator[Fault]:
+    model, states = models_of(network)[name], states_of(network)[name]
+    assert isinstance(model, spec.Noisy)
+    leak = _effect_share(background, states)
+    for cause, row in model.given.items():
+        rate = _effect_share(row, states)
+        if rate < leak * (1 - 1e-9):
+            message = (
+                f"P({name} | {cause}) = {rate:.4g} is below the background{whose} {leak:.4g}: its link becomes 0, and "
+                f"{name} says nothing about {cause}"
+            )
+            remedy = "Leave the row out and say so in `note`, or mend one of the two."
+            if whose:
+                remedy = "Rate and background come from different patients: mend one, or say so in `note`."
+            yield place if whose else (*place, cause), message, remedy
 
 
 def _effect_share(row: spec.Row, states: tuple[str, ...]) -> float:

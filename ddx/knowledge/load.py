@@ -25,6 +25,8 @@ T = TypeVar("T")
 
 MOST_TOLD = 12  # problems told at once
 OWNERS = ("settings", "context", "diseases", "latents", "findings", "sources")
+NUMBERS = ("p", "k", "n", "lo", "hi", "value", "cost")
+PLAIN_NUMBER = re.compile(r"[+-]?(0|[1-9][0-9]*)?(\.[0-9]*)?([eE][+-]?[0-9]+)?")
 BOOLEANS = ("serious", "reviewed", "mandatory")
 
 
@@ -99,7 +101,7 @@ def shape_of(cls: type[T], document: Document) -> tuple[T | None, list[meaning.F
     """The document as a value of that class, or None and every place where it does not fit."""
     from pydantic import TypeAdapter, ValidationError
 
-    faults = list(_bad_booleans(document.value, ()))
+    faults = [*_bad_booleans(document.value, ()), *_odd_numbers(document.value, ())]
     if faults:
         return None, faults
     try:
@@ -138,6 +140,25 @@ def _bad_booleans(value: Value, place: Place) -> Iterator[meaning.Fault]:
             if key in BOOLEANS and isinstance(item, str) and item not in ("true", "false"):
                 yield (*place, key), f"{key}: {item} is neither true nor false", "Write true or false."
             yield from _bad_booleans(item, (*place, key))
+
+
+def _odd_numbers(value: Value, place: Place) -> Iterator[meaning.Fault]:
+    """`012`, `1_0` and digits of other scripts mean different numbers to different readers."""
+    if isinstance(value, list):
+        for i, item in enumerate(value):
+            yield from _odd_numbers(item, (*place, i))
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if key in NUMBERS and isinstance(item, str) and not PLAIN_NUMBER.fullmatch(item) and _is_number(item):
+                yield (*place, key), f"{key}: {item} is not a plain number", "Write it with a decimal point, as 0.05."
+            yield from _odd_numbers(item, (*place, key))
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return abs(float(text)) < float("inf")
+    except ValueError:
+        return False
 
 
 def _translated(document: Document, errors: Iterable[ErrorDetails]) -> Iterator[meaning.Fault]:

@@ -148,14 +148,12 @@ def posteriors_drawn(
         total, joints = sliced.joints(tables)
         if not total > 0:
             raise ImpossibleEvidence(understood.evidence)
-        found[k] = [_present(model, joints, index, e) / total for e in entries]
+        joints.update({v: total * np.eye(sliced.cards[v])[s] for v, s in sliced.observed.items()})
+        found[k] = [_present(model, joints[index[e.node]], e) / total for e in entries]
     return found
 
 
-def _present(model: Model, joints: Mapping[int, Floats], index: Mapping[str, int], entry: Entry) -> float:
-    joint = joints.get(index[entry.node])
-    if joint is None:  # the node was observed
-        raise ImpossibleEvidence([entry.id])
+def _present(model: Model, joint: Floats, entry: Entry) -> float:
     return float(sum(joint[i] for i, s in enumerate(model.states[entry.node]) if s in entry.states))
 
 

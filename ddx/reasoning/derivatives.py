@@ -8,7 +8,7 @@ then going back over the same steps. Cells of what was observed otherwise, or is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,6 +66,11 @@ class Sliced:
         self.slices = tuple(self._slice(f) for f in relevant_factors(model.parts.scopes, said))
         self.steps = self._steps()
 
+    @property
+    def observed(self) -> Mapping[int, int]:
+        """The state of every variable that the evidence leaves one state."""
+        return self._fixed
+
     def tables(self, flat: Floats) -> list[Floats]:
         """The cut tables from the flat tables of the structure, or others of the same layout."""
         found = []
@@ -94,49 +99,58 @@ class Sliced:
 
     def gradient(self, tables: Sequence[Floats]) -> tuple[float, list[Floats]]:
         """P(evidence), and its derivative by every cell of the cut tables."""
-        total, adjoint = self._backward(tables)
+        total, adjoint = self._backward(tables, set(range(len(self.slices))))
         return total, [adjoint[k] for k in range(len(self.slices))]
 
     def joints(self, tables: Sequence[Floats]) -> tuple[float, dict[int, Floats]]:
         """P(evidence), and P(evidence, each state) of every variable that was kept or has a likelihood."""
-        total, adjoint = self._backward(tables)
         first = len(self.slices)
-        return total, {d.scope[0]: d.values * adjoint[first + k] for k, d in enumerate(self.soft)}
+        places = range(first, first + len(self.soft))
+        total, adjoint = self._backward(tables, set(places))
+        return total, {d.scope[0]: d.values * adjoint[k] for k, d in zip(places, self.soft, strict=True)}
 
-    def _backward(self, tables: Sequence[Floats]) -> tuple[float, dict[int, Floats]]:
-        """P(evidence), and its derivative by every cell of the cut tables and of the likelihoods."""
+    def _backward(self, tables: Sequence[Floats], wanted: set[int]) -> tuple[float, dict[int, Floats]]:
+        """P(evidence), and its derivative by every cell of the wanted tables: slices, then likelihoods, by number."""
         total, values = self.forward(tables)
         scopes = self._scopes()
         scopes += [tuple(v for k, v in enumerate(s.scope) if k != s.axis) for s in self.steps]
+        first = len(self.slices) + len(self.soft)
+        needed = set(wanted)
+        for n, step in enumerate(self.steps):
+            if not needed.isdisjoint(step.parts):
+                needed.add(first + n)
         used = {part for step in self.steps for part in step.parts}
         roots = [k for k in range(len(values)) if k not in used]
         adjoint: dict[int, Floats] = {}
         for k in roots:
             others = self.constant * float(np.prod([float(values[j]) for j in roots if j != k]))
             adjoint[k] = np.asarray(others)
-        first = len(self.slices) + len(self.soft)
         for n in range(len(self.steps) - 1, -1, -1):
-            step = self.steps[n]
-            above = np.expand_dims(adjoint.pop(first + n), step.axis)
-            for part, product in zip(step.parts, self._products_of_others(step, values, scopes, above), strict=True):
-                gone = tuple(k for k, v in enumerate(step.scope) if v not in scopes[part])
-                adjoint[part] = product.sum(axis=gone)
+            if first + n in needed:
+                step = self.steps[n]
+                above = np.expand_dims(adjoint.pop(first + n), step.axis)
+                spreads = [spread(Dense(scopes[p], values[p]), step.scope) for p in step.parts]
+                for part, product in self._products_of_others(step, spreads, above, needed):
+                    gone = tuple(k for k, v in enumerate(step.scope) if v not in scopes[part])
+                    adjoint[part] = product.sum(axis=gone)
         return total, adjoint
 
     def _products_of_others(
-        self, step: _Step, values: Sequence[Floats], scopes: Sequence[tuple[int, ...]], above: Floats
-    ) -> list[Floats]:
-        """For each part of a step the product of all other parts and what comes from above, over the whole scope."""
+        self, step: _Step, spreads: Sequence[Floats], above: Floats, needed: set[int]
+    ) -> Iterator[tuple[int, Floats]]:
+        """For each needed part of a step the product of all other parts and what comes from above."""
         shape = [self.cards[v] for v in step.scope]
-        spreads = [spread(Dense(scopes[p], values[p]), step.scope) for p in step.parts]
-        before = [np.broadcast_to(above, shape)]
-        for value in spreads[:-1]:
-            before.append(before[-1] * value)
-        found, after = [], np.ones(shape)
-        for k in range(len(spreads) - 1, -1, -1):
-            found.append(before[k] * after)
-            after = after * spreads[k]
-        return found[::-1]
+        idle = [value for part, value in zip(step.parts, spreads, strict=True) if part not in needed]
+        before: Floats = np.array(np.broadcast_to(above, shape))
+        for value in idle:
+            before *= value
+        mine = [(part, value) for part, value in zip(step.parts, spreads, strict=True) if part in needed]
+        afters = [np.ones([1] * len(shape))]
+        for _, value in mine[:0:-1]:
+            afters.append(afters[-1] * value)
+        for (part, value), after in zip(mine, reversed(afters), strict=True):
+            yield part, before * after
+            before = before * value
 
     def _slice(self, f: int) -> Slice:
         scope = self.model.parts.scopes[f]

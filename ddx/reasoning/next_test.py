@@ -29,7 +29,8 @@ from ddx.reasoning.understanding import State, Understood
 
 Floats = npt.NDArray[np.float64]
 
-LIKELY = 0.01  # outcomes at least this probable count for the stopping rule, and are followed by a plan
+SEEN = 0.001  # outcomes at least this probable count for what a test could change, and so for the stopping rule
+LIKELY = 0.01  # outcomes at least this probable are followed by a plan, and can rule in or out
 SHIFT = 0.05  # a test is worth while if an outcome moves a disease by so much
 COST_LIMIT = 50.0
 NEGLIGIBLE_BITS = 1e-9
@@ -298,11 +299,11 @@ def _grouping(model: Model, node: str, entries: Sequence[Entry]) -> tuple[npt.ND
 
 
 def _moved_most(test: Test, now: dict[str, float]) -> tuple[str, float, float, float]:
-    """The disease that a likely outcome can move most: its id, and its probability now, at lowest, at highest."""
-    likely = [o.posteriors for o in test.outcomes if o.probability >= LIKELY]
+    """The disease that an outcome can move most: its id, and its probability now, at lowest, at highest."""
+    seen = [o.posteriors for o in test.outcomes if o.probability >= SEEN]
     best = ("", 0.0, 0.0, 0.0)
     for disease, here in now.items():
-        low, high = min((p[disease] for p in likely), default=here), max((p[disease] for p in likely), default=here)
+        low, high = min((p[disease] for p in seen), default=here), max((p[disease] for p in seen), default=here)
         if max(here - low, high - here) > max(best[1] - best[2], best[3] - best[1]) or not best[0]:
             best = disease, here, low, high
     return best

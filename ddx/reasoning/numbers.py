@@ -6,6 +6,7 @@ Every probability and odds ratio of a clinical network has a place in its file, 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, is_dataclass, replace
 
@@ -62,6 +63,24 @@ def with_value(network: spec.Network, parameter: Parameter, value: float) -> spe
     found = _put(network, parameter.place, changed)
     assert isinstance(found, spec.Network)
     return found
+
+
+def size_of_change(p: Parameter, value: float) -> float:
+    """How far a number is moved: the difference of its logits, or of the logarithms of an odds ratio."""
+    if p.state == "any effect":
+        return abs(math.log(value / p.value))
+    return abs(logit(value) - logit(p.value))
+
+
+def logit(t: float) -> float:
+    """Log odds of a probability, in nats; finite at 0 and 1."""
+    bounded = min(max(t, 1e-12), 1 - 1e-12)
+    return math.log(bounded) - math.log1p(-bounded)
+
+
+def expit(x: float) -> float:
+    """The probability with these log odds."""
+    return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
 
 
 def _below(value: object, place: Place) -> Iterator[tuple[Place, Numbered]]:

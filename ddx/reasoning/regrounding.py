@@ -18,6 +18,7 @@ from ddx.engine.model import Model
 from ddx.engine.retable import flat_tables
 from ddx.errors import SpecError
 from ddx.knowledge import spec
+from ddx.knowledge.arcs import parents_of
 from ddx.knowledge.bayesnet import LocalModel
 from ddx.knowledge.meaning import models_of
 from ddx.network import Network
@@ -74,10 +75,15 @@ class Regrounding:
     def family(self, node: str) -> spec.Network:
         """The network cut down to a variable and what it depends on: all that its table is made from."""
         if node not in self._families:
-            kept = {node, *ground.parents_of(self.spec, node)}
-            groups = ("context", "diseases", "latents", "findings")
-            blocks = {g: {n: b for n, b in getattr(self.spec, g).items() if n in kept} for g in groups}
-            self._families[node] = replace(self.spec, **blocks)
+            kept = {node, *parents_of(self.spec, node)}
+            whole = self.spec
+            self._families[node] = replace(
+                whole,
+                context={n: b for n, b in whole.context.items() if n in kept},
+                diseases={n: b for n, b in whole.diseases.items() if n in kept},
+                latents={n: b for n, b in whole.latents.items() if n in kept},
+                findings={n: b for n, b in whole.findings.items() if n in kept},
+            )
         return self._families[node]
 
     def flat(self, p: Parameter, value: float) -> Floats:
@@ -115,8 +121,11 @@ class Regrounding:
 def _at(value: object, place: Place) -> object:
     """What stands at a place of the file."""
     for step in place:
-        if isinstance(value, dict) or (isinstance(value, tuple) and isinstance(step, int)):
+        if isinstance(value, dict):
+            value = value[step]
+        elif isinstance(step, int):
+            assert isinstance(value, tuple)
             value = value[step]
         else:
-            value = getattr(value, str(step))
+            value = getattr(value, step)
     return value

@@ -25,7 +25,7 @@ from ddx.reasoning.derivatives import Sliced, by_factor
 from ddx.reasoning.differential import listed
 from ddx.reasoning.explain import source_of
 from ddx.reasoning.lanes import Lanes
-from ddx.reasoning.numbers import Parameter
+from ddx.reasoning.numbers import Parameter, expit, logit, size_of_change
 from ddx.reasoning.odds import held
 from ddx.reasoning.regrounding import Regrounding
 from ddx.reasoning.shown import Bar, Shown
@@ -268,8 +268,10 @@ def _smallest(
                 candidates.append((size_of_change(p, reach), p.where, p))
     best: tuple[Parameter, float, float] | None = None
     ranked = [p for _, _, p in sorted(candidates, key=lambda c: c[:2])]
-    linear = [p for p in ranked if numbers.is_linear(p)]
-    for p in [*linear[:SEARCHED], *[p for p in ranked if not numbers.is_linear(p)][: 2 * SEARCHED]]:
+    linear = [p for p in ranked if numbers.is_linear(p)][:SEARCHED]
+    stated = [p for p in ranked if p.place[0] == "settings"][:SEARCHED]
+    others = [p for p in ranked if p.place[0] != "settings" and not numbers.is_linear(p)][:SEARCHED]
+    for p in [*linear, *stated, *others]:
         value_found = _confirmed(case, numbers, p, pair)
         if value_found is not None and (best is None or size_of_change(p, value_found) < best[2]):
             best = p, value_found, size_of_change(p, value_found)
@@ -304,8 +306,8 @@ def _confirmed(case: _Case, numbers: Regrounding, p: Parameter, pair: tuple[str,
 def _crossing(margin: Callable[[float], float], between: tuple[float, float], ends: tuple[float, float]) -> float:
     """The far side of the crossing, to CONFIRMED of the logit, by false position (Illinois); `ends` are the margins."""
     bounded = 0 < max(between) < 1
-    near, far = (_logit(t) if bounded else math.log(t) for t in between)
-    inverse: Callable[[float], float] = _expit if bounded else math.exp
+    near, far = (logit(t) if bounded else math.log(t) for t in between)
+    inverse: Callable[[float], float] = expit if bounded else math.exp
     here, there = ends
     side = 0
     for _ in range(MOST_STEPS):
@@ -322,22 +324,6 @@ def _crossing(margin: Callable[[float], float], between: tuple[float, float], en
             far = middle + math.copysign(CONFIRMED, far - near)
             break
     return inverse(far)
-
-
-def size_of_change(p: Parameter, value: float) -> float:
-    """How far a number is moved: the difference of its logits, or of the logarithms of an odds ratio."""
-    if p.state == "any effect":
-        return abs(math.log(value / p.value))
-    return abs(_logit(value) - _logit(p.value))
-
-
-def _logit(t: float) -> float:
-    bounded = min(max(t, 1e-12), 1 - 1e-12)
-    return math.log(bounded) - math.log1p(-bounded)
-
-
-def _expit(x: float) -> float:
-    return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
 
 
 def _finding_flips(case: _Case, understood: Understood) -> list[FindingFlip]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 from ddx.reasoning.basis import INTENDED_USE, Basis, Plain
 from ddx.reasoning.differential import Diagnosis, Differential
@@ -33,12 +34,13 @@ def head(basis: Basis) -> dict[str, Plain]:
     }
 
 
-def differential(answer: Differential) -> dict[str, Plain]:
-    """The form ddx/differential/1."""
+def differential(answer: Differential, intervals: Mapping[str, tuple[float, float]] | None = None) -> dict[str, Plain]:
+    """The form ddx/differential/1; `intervals` (low, high) by disease, where they were asked for."""
+    found = intervals or {}
     return {
         "format": FORMAT,
         **head(answer.basis),
-        "diseases": [_disease(d) for d in answer.diseases],
+        "diseases": [_disease(d, found.get(d.id)) for d in answer.diseases],
         "combinations": [{"diseases": list(c.diseases), "probability": c.probability} for c in answer.combinations],
         "together": [{"diseases": list(t.diseases), "probability": t.probability} for t in answer.together],
         "intended_use": INTENDED_USE,
@@ -59,13 +61,13 @@ def _used(used: Used) -> Plain:
     return told
 
 
-def _disease(diagnosis: Diagnosis) -> Plain:
+def _disease(diagnosis: Diagnosis, interval: tuple[float, float] | None) -> Plain:
     told: dict[str, Plain] = {
         "id": diagnosis.id,
         "label": diagnosis.entry.label,
         "prior": diagnosis.prior,
         "posterior": diagnosis.posterior,
-        "interval": None,
+        "interval": None if interval is None else list(interval),
         "lift": diagnosis.lift,
         "serious": diagnosis.entry.serious,
     }

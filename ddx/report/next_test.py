@@ -12,7 +12,8 @@ from ddx.report.frame import page
 from ddx.report.frame import plain as framed
 from ddx.report.surface import Surface, fitted
 
-CELLS = 8
+CELLS = 5
+WIDTH = 22
 MOST = 12
 
 
@@ -26,7 +27,7 @@ def text(network: Network, answer: NextTests, surface: Surface, *, tiers: bool =
     lines = surface.wrapped(sentence(network, answer))
     tests = answer.tests if every else answer.tests[:MOST]
     largest = max((t.information_bits for t in answer.tests), default=1.0)
-    lines += ["", surface.faint(f"  {'':30}  {'cost':>4}  {'bits':>6}  {'':{CELLS}}  could change")]
+    lines += ["", surface.faint(f"  {'':{WIDTH}} {'cost':>4} {'bits':>6} {'':{CELLS}} could change")]
     if tiers:
         for tier, own in by_tier(tests).items():
             lines.append("  " + surface.faint(surface.rule(tier.replace("_", " "))))
@@ -62,12 +63,12 @@ def _moved(network: Network, test: Test) -> str:
 def _row(network: Network, test: Test, largest: float, surface: Surface) -> Iterator[str]:
     drawn = bar(test.information_bits / largest if largest > 0 else 0.0, CELLS, unicode=surface.unicode)
     mark = "*" if test.mandatory else " "
-    numbers = f"{test.cost:4g}  {test.information_bits:6.3f}  {surface.blue(drawn)}{' ' * (CELLS - len(drawn))}"
-    first = f" {mark}{fitted(test.label, 30)}  {numbers}  "
+    numbers = f"{test.cost:4g} {test.information_bits:6.3f} {surface.blue(drawn)}{' ' * (CELLS - len(drawn))}"
+    first = f" {mark}{fitted(test.label, WIDTH)} {numbers} "
     disease, now, low, high = test.moves
     label = network.lexicon.entries[disease].label if disease in network.lexicon.entries else disease
     change = f"{percent(now):>5} -> {percent(high):>5} | {percent(low):>5}  "
-    yield first + change + fitted(label, max(8, surface.width - 57 - len(change))).rstrip()
+    yield first + change + fitted(label, max(8, surface.width - 16 - WIDTH - CELLS - len(change))).rstrip()
 
 
 def _planned(network: Network, step: Step) -> str:

@@ -79,7 +79,13 @@ def with_output(page: str) -> str:
 
 
 def main() -> None:
-    """Write all of it."""
+    """Write all of it, with a fresh cache: what other code compiled must not answer."""
+    with tempfile.TemporaryDirectory() as fresh:
+        os.environ["DDX_CACHE_DIR"] = fresh
+        _write()
+
+
+def _write() -> None:
     (HERE / "cli.md").write_text(cli_page(), encoding="utf-8")
     (HERE / "network.schema.json").write_text(json_schema(), encoding="utf-8")
     README.write_text(with_output(README.read_text(encoding="utf-8")), encoding="utf-8")

@@ -10,7 +10,6 @@ import numpy.typing as npt
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from properties.strategies import cases, networks
 
 from ddx.engine.belief import Layout
 from ddx.engine.model import Model, compile_network
@@ -23,6 +22,7 @@ from ddx.reasoning.next_test import entropy_bits, information_bits
 from ddx.reasoning.odds import log_odds
 from ddx.reasoning.shapley import shapley
 from ddx.reasoning.uncertainty import beta_of, draws, interval
+from properties.strategies import cases, networks
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -164,7 +164,7 @@ def test_three_points_of_a_sensitivity_function_predict_the_fourth(seed: int) ->
 
 def two_effects(rng: np.random.Generator) -> tuple[Model, Floats]:
     """A disease with two effects, and the table of the first."""
-    states = {n: ("absent", "present") for n in ("d", "f", "g")}
+    states = dict.fromkeys(("d", "f", "g"), ("absent", "present"))
     table = rng.dirichlet(np.ones(2), 2)
     models = {
         "d": Table((), rng.dirichlet(np.ones(2))),
@@ -185,7 +185,7 @@ def posterior_with(model: Model, base: Floats, t: float) -> float:
 @given(st.integers(0, 10**6))
 def test_no_conflict_between_independent_findings(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    states = {n: ("absent", "present") for n in "ab"}
+    states = dict.fromkeys("ab", ("absent", "present"))
     free = BayesNet.build("free", states, {n: Table((), rng.dirichlet(np.ones(2))) for n in "ab"})
     model = compile_network(free, effort=0)
     parts = [model.likelihood({n: "present"}) for n in "ab"]
