@@ -115,7 +115,7 @@ def parse(source: Source) -> Element:
         ) from None
     except (LookupError, ValueError) as fault:  # an encoding that Python does not know or that is not byte by byte
         remedy = "Save the file as UTF-8."
-        raise SpecError(f"the declared encoding cannot be read: {fault}", where=source.where, remedy=remedy) from None
+        raise SpecError(f"the declared encoding cannot be read: {shown(str(fault))}", where=source.where, remedy=remedy) from None
     if tree.root is None:
         raise SpecError("no element", where=source.where)
     return tree.root
