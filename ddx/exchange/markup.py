@@ -114,8 +114,8 @@ def parse(source: Source) -> Element:
             remedy="Is the file whole, and is the declared encoding right?",
         ) from None
     except (LookupError, ValueError) as fault:  # an encoding that Python does not know or that is not byte by byte
-        remedy = "Save the file as UTF-8."
-        raise SpecError(f"the declared encoding cannot be read: {shown(str(fault))}", where=source.where, remedy=remedy) from None
+        message = f"the declared encoding cannot be read: {shown(str(fault))}"
+        raise SpecError(message, where=source.where, remedy="Save the file as UTF-8.") from None
     if tree.root is None:
         raise SpecError("no element", where=source.where)
     return tree.root
