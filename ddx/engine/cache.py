@@ -25,6 +25,7 @@ from ddx.engine.belief import Layout
 from ddx.engine.model import Model, Settings
 from ddx.engine.structure import Parts, Structure
 from ddx.knowledge.bayesnet import BayesNet, LocalModel, NoisyMax, Table, Term
+from ddx.storage import write_atomically
 
 MAGIC = b"ddx-model\n"
 VERSION = 2  # of this layout and of the compiler: raise it when either changes
@@ -58,20 +59,9 @@ def store(key: str, model: Model, header: Json) -> bool:
     """Keep a model under a key; whether that was possible."""
     path = _path(key)
     content = _pack(model, json.dumps(header, ensure_ascii=False, separators=(",", ":")))
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o600)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        except OSError:
-            temporary.unlink(missing_ok=True)
-            raise
-        _sync_folder(path.parent)
+        write_atomically(path, content, 0o600)
     except OSError:
         return False
     return True
@@ -92,15 +82,6 @@ def fetch(key: str) -> Entry | None:
 def _path(key: str) -> Path:
     name = key if re.fullmatch(r"[0-9A-Za-z_-]{1,100}", key) else hashlib.sha256(key.encode()).hexdigest()
     return folder() / f"{name}.model"
-
-
-def _sync_folder(path: Path) -> None:
-    if os.name == "posix":
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def _pack(model: Model, header: str) -> bytes:

@@ -6,6 +6,7 @@ The pages of the command line are written in `ddx.report`; this is what an answe
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from ddx.reasoning.basis import INTENDED_USE, Basis, Plain
@@ -24,7 +25,7 @@ class Bar:
     text: str
 
 
-class Shown:
+class Shown(ABC):
     """An answer that has a headline, bars and a body for programs."""
 
     __slots__ = ()
@@ -32,16 +33,18 @@ class Shown:
     basis: Basis
 
     @property
+    @abstractmethod
     def headline(self) -> str:
-        raise NotImplementedError
+        """The answer in one sentence."""
 
     @property
+    @abstractmethod
     def bars(self) -> tuple[Bar, ...]:
-        raise NotImplementedError
+        """Its parts, each with its size."""
 
+    @abstractmethod
     def body(self) -> dict[str, Plain]:
         """What the JSON form holds beside what every answer carries."""
-        raise NotImplementedError
 
     def to_json(self) -> str:
         """The body as JSON text; `ddx ... --json` adds tool, network, setting and evidence."""
