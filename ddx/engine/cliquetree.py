@@ -33,12 +33,12 @@ class Skeleton:
 
 def build(found: Factors, order: Sequence[int], visible: int, limit_bytes: int) -> Structure:
     """The structure with its tables; potentials are zeros until they are multiplied and calibrated."""
-    skeleton = _skeleton(found, order)
+    skeleton = skeleton_of(found, order)
     supports = _supports(skeleton, found, limit_bytes // BYTES_AN_ENTRY)
     return _structure(skeleton, supports, found, visible)
 
 
-def _skeleton(found: Factors, order: Sequence[int]) -> Skeleton:
+def skeleton_of(found: Factors, order: Sequence[int]) -> Skeleton:
     cards = found.cards
     sets = cliques_of(moral_graph(cards, scopes(found)), order)
     sizes = [math.prod(cards[v] for v in bits(c)) for c in sets]

@@ -39,7 +39,7 @@ def sliced_factors(structure: Structure, parts: Parts, likelihood: Floats, kept:
     for f in relevant_factors(parts.scopes, said | set(kept)):
         scope = parts.scopes[f]
         values = structure.tables[structure.factor_start[f] : structure.factor_start[f + 1]]
-        found.append(_sliced(scope, values.reshape([cards[v] for v in scope]), fixed))
+        found.append(sliced(scope, values.reshape([cards[v] for v in scope]), fixed))
     return found
 
 
@@ -59,7 +59,8 @@ def _unary(v: int, lane: Floats, fixed: Mapping[int, int]) -> Dense:
     return Dense((), np.asarray(lane[fixed[v]])) if v in fixed else Dense((v,), lane)
 
 
-def _sliced(scope: tuple[int, ...], values: Floats, fixed: Mapping[int, int]) -> Dense:
+def sliced(scope: tuple[int, ...], values: Floats, fixed: Mapping[int, int]) -> Dense:
+    """A table without the axes of variables whose state is fixed, the others in order of their ids."""
     picked = values[tuple(fixed.get(v, slice(None)) for v in scope)]
     left = [v for v in scope if v not in fixed]
     order = sorted(range(len(left)), key=left.__getitem__)

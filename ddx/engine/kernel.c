@@ -33,11 +33,14 @@
 typedef struct {
     double *message, *reached; /* (messages, width) */
     double *scale;             /* (cliques, width) what the values of a clique were divided by */
-    double *values;            /* (entries,) of one case; none for lanes, which work them out twice */
+    double *values;            /* (entries,) what all lanes share of the product of an entry */
     double log_scale[LANES];
-    int64_t *used;             /* (most inputs,) */
+    int64_t *shared, *own;     /* (most inputs,) inputs that are the same in all lanes, and those that differ */
+    const double **given;      /* (nodes,) the messages of a switched node where all lanes share them, else NULL */
     char *busy;                /* (cliques,) something was observed here or below */
     char *seen;                /* (nodes,) something was observed of the node */
+    char *differs;             /* (nodes,) not in all lanes the same */
+    char *split;               /* (cliques,) something here or below is not in all lanes the same */
 } Work;
 
 typedef struct {
@@ -45,8 +48,11 @@ typedef struct {
     const int64_t *node_start, *entry_start, *message_start, *segment_start, *map_start;
     const int32_t *parent, *input_count, *maps, *node_clique, *node_input, *child_input;
     const double *potentials;
-    int64_t *owner_start; /* (cliques + 1,) into owner */
+    int64_t wanted;       /* the first so many nodes are answered; the others, switched on or off, only weigh */
+    int64_t *owner_start; /* (cliques + 1,) into owner and told */
     int32_t *owner;       /* of each input: the node that it is the likelihood of, or -1 - the child clique */
+    int32_t *told;        /* the inputs of each clique that lead to a wanted node */
+    int32_t *told_count;  /* (cliques,) */
     PyObject *index;      /* node -> (number of the node, {state: number of the state}) */
     PyObject *names;      /* (node, ...) */
     PyObject *labels;     /* ((state, ...), ...) */
@@ -58,7 +64,8 @@ typedef struct {
 
 static void work_free(Work *w)
 {
-    free(w->message); free(w->reached); free(w->scale); free(w->values); free(w->used); free(w->busy); free(w->seen);
+    free(w->message); free(w->reached); free(w->scale); free(w->values); free(w->shared); free(w->own);
+    free((void *)w->given); free(w->busy); free(w->seen); free(w->differs); free(w->split);
 }
 
 static int work_make(Work *w, const Plan *p, int64_t width)
@@ -66,50 +73,79 @@ static int work_make(Work *w, const Plan *p, int64_t width)
     w->message = malloc(sizeof(double) * p->messages * width);
     w->reached = malloc(sizeof(double) * p->messages * width);
     w->scale = malloc(sizeof(double) * p->cliques * width);
-    w->values = width == 1 ? malloc(sizeof(double) * p->entries) : NULL;
-    w->used = malloc(sizeof(int64_t) * (p->most_inputs + 1));
+    w->values = malloc(sizeof(double) * p->entries);
+    w->shared = malloc(sizeof(int64_t) * (p->most_inputs + 1));
+    w->own = malloc(sizeof(int64_t) * (p->most_inputs + 1));
+    w->given = calloc(p->nodes + 1, sizeof(double *));
     w->busy = malloc(p->cliques);
-    w->seen = malloc(p->nodes);
-    if (w->message && w->reached && w->scale && w->used && w->busy && w->seen && (width > 1 || w->values)) return 1;
+    w->seen = malloc(p->nodes + 1);
+    w->differs = calloc(p->nodes + 1, 1);
+    w->split = malloc(p->cliques);
+    if (w->message && w->reached && w->scale && w->values && w->shared && w->own && w->given && w->busy && w->seen &&
+        w->differs && w->split)
+        return 1;
     work_free(w);
     return 0;
 }
 
-/* Which cliques must be visited on the way up. */
+/* Which cliques must be visited on the way up, and in which of them the lanes part. */
 static void mark_busy(const Plan *p, Work *w)
 {
     memset(w->busy, 0, p->cliques);
+    memset(w->split, 0, p->cliques);
     for (int64_t n = 0; n < p->nodes; n++)
-        if (w->seen[n]) w->busy[p->node_clique[n]] = 1;
+        if (w->seen[n]) {
+            w->busy[p->node_clique[n]] = 1;
+            w->split[p->node_clique[n]] |= w->differs[n];
+        }
     for (int64_t c = p->cliques - 1; c > 0; c--)
-        if (w->busy[c]) w->busy[p->parent[c]] = 1;
+        if (w->busy[c]) {
+            w->busy[p->parent[c]] = 1;
+            w->split[p->parent[c]] |= w->split[c];
+        }
 }
 
-/* The inputs of a clique whose messages are not all ones; how many. */
-static int64_t used_inputs(const Plan *p, int64_t c, const Work *w)
+/* The inputs of a clique whose messages are not all ones: first those that all lanes share, then the others. */
+static void used_inputs(const Plan *p, int64_t c, const Work *w, int64_t *shared, int64_t *own)
 {
     const int32_t *owner = p->owner + p->owner_start[c];
-    int64_t count = 0;
-    for (int64_t k = 0; k < p->input_count[c]; k++)
-        if (owner[k] >= 0 ? w->seen[owner[k]] : w->busy[-1 - owner[k]]) w->used[count++] = k;
-    return count;
+    *shared = *own = 0;
+    for (int64_t k = 0; k < p->input_count[c]; k++) {
+        const int32_t o = owner[k];
+        if (!(o >= 0 ? w->seen[o] : w->busy[-1 - o])) continue;
+        if (o >= 0 ? w->differs[o] : w->split[-1 - o]) w->own[(*own)++] = k;
+        else w->shared[(*shared)++] = k;
+    }
 }
 
-INLINE void entry_value(double *RESTRICT value, double prior, const int32_t *row, const int64_t *used, int64_t count,
-                        const double *RESTRICT message, const int W)
+/* What all lanes share of an entry's product. */
+INLINE double shared_value(const Plan *p, const Work *w, int64_t c, const int32_t *row, int64_t count, double value,
+                           const int W)
 {
-    for (int l = 0; l < W; l++) value[l] = prior;
+    const int32_t *owner = p->owner + p->owner_start[c];
+    for (int64_t k = 0; k < count && value != 0.0; k++) {
+        const int32_t o = owner[w->shared[k]], place = row[w->shared[k]];
+        value *= o >= 0 && w->given[o] ? w->given[o][place - p->node_start[o]] : w->message[(int64_t)place * W];
+    }
+    return value;
+}
+
+INLINE void own_values(double *RESTRICT value, double shared, const int32_t *row, const int64_t *own, int64_t count,
+                       const double *RESTRICT message, const int W)
+{
+    for (int l = 0; l < W; l++) value[l] = shared;
     for (int64_t k = 0; k < count; k++) {
-        const double *put = message + (int64_t)row[used[k]] * W;
+        const double *put = message + (int64_t)row[own[k]] * W;
         for (int l = 0; l < W; l++) value[l] *= put[l];
-        if (W == 1 && value[0] == 0.0) return;
     }
 }
 
 INLINE void up_clique(const Plan *p, Work *w, int64_t c, const int W)
 {
-    const int64_t inputs = p->input_count[c], first = p->entry_start[c], count = used_inputs(p, c, w);
+    const int64_t inputs = p->input_count[c], first = p->entry_start[c];
     const int32_t *map = p->maps + p->map_start[c];
+    int64_t shared, own;
+    used_inputs(p, c, w, &shared, &own);
     double *message = w->message, *scale = w->scale + c * W, peak[LANES];
     for (int l = 0; l < W; l++) peak[l] = 0.0;
     for (int64_t s = p->message_start[c]; s < p->message_start[c + 1]; s++) {
@@ -117,11 +153,17 @@ INLINE void up_clique(const Plan *p, Work *w, int64_t c, const int W)
         double sum[LANES];
         for (int l = 0; l < W; l++) sum[l] = 0.0;
         for (int64_t e = segment[0]; e < segment[1]; e++) {
-            double value[LANES];
-            entry_value(value, p->potentials[e], map + (e - first) * inputs, w->used, count, message, W);
-            if (W == 1) w->values[e] = value[0];
-            for (int l = 0; l < W; l++) sum[l] += value[l];
+            const int32_t *row = map + (e - first) * inputs;
+            const double alike = shared_value(p, w, c, row, shared, p->potentials[e], W);
+            w->values[e] = alike;
+            if (W == 1 || !own) sum[0] += alike;
+            else if (alike != 0.0) {
+                double value[LANES];
+                own_values(value, alike, row, w->own, own, message, W);
+                for (int l = 0; l < W; l++) sum[l] += value[l];
+            }
         }
+        if (W > 1 && !own) for (int l = 1; l < W; l++) sum[l] = sum[0];
         for (int l = 0; l < W; l++) message[s * W + l] = sum[l];
         for (int l = 0; l < W; l++) peak[l] = sum[l] > peak[l] ? sum[l] : peak[l];
     }
@@ -139,10 +181,12 @@ INLINE void up_clique(const Plan *p, Work *w, int64_t c, const int W)
 
 INLINE void down_clique(const Plan *p, Work *w, int64_t c, const int W)
 {
-    const int64_t inputs = p->input_count[c], first = p->entry_start[c];
-    const int64_t count = w->busy[c] ? used_inputs(p, c, w) : 0;
-    const int32_t *map = p->maps + p->map_start[c];
-    const double *scale = w->scale + c * W;
+    const int64_t inputs = p->input_count[c], first = p->entry_start[c], told_count = p->told_count[c];
+    const int32_t *map = p->maps + p->map_start[c], *told = p->told + p->owner_start[c];
+    int64_t shared = 0, own = 0;
+    if (!told_count) return;
+    if (w->busy[c]) used_inputs(p, c, w, &shared, &own);
+    const double *scale = w->scale + c * W, *alike = w->busy[c] ? w->values : p->potentials;
     double *RESTRICT reached = w->reached;
     for (int64_t s = p->message_start[c]; s < p->message_start[c + 1]; s++) {
         const int64_t *segment = p->segment_start + (s - p->states);
@@ -155,14 +199,13 @@ INLINE void down_clique(const Plan *p, Work *w, int64_t c, const int W)
         }
         if (!any) continue;
         for (int64_t e = segment[0]; e < segment[1]; e++) {
+            if (alike[e] == 0.0) continue;
             const int32_t *row = map + (e - first) * inputs;
             double value[LANES];
-            if (W == 1) value[0] = w->busy[c] ? w->values[e] : p->potentials[e];
-            else entry_value(value, p->potentials[e], row, w->used, count, w->message, W);
-            if (W == 1 && value[0] == 0.0) continue;
+            own_values(value, alike[e], row, w->own, W == 1 ? 0 : own, w->message, W);
             for (int l = 0; l < W; l++) value[l] *= ratio[l];
-            for (int64_t k = 0; k < inputs; k++) {
-                double *sum = reached + (int64_t)row[k] * W;
+            for (int64_t k = 0; k < told_count; k++) {
+                double *sum = reached + (int64_t)row[told[k]] * W;
                 for (int l = 0; l < W; l++) sum[l] += value[l];
             }
         }
@@ -202,25 +245,63 @@ CLONED static void pass_one(const Plan *p, Work *w, double *log_evidence)
     downward(p, w, 1);
 }
 
-/* likelihood (states, lanes) -> marginals (states, lanes), log evidence (lanes,) */
-static void run_lanes(const Plan *p, Work *w, const double *likelihood, double *marginals, double *log_evidence,
-                      int64_t lanes)
+/* Tables that lanes switch on: `modes` (switches, lanes) says which table of a switched node, -1 for none. */
+typedef struct {
+    const double *tables;
+    const int64_t *starts, *modes; /* where the first table of a switched node begins; they follow one another */
+} Switches;
+
+/* The likelihoods of the wanted nodes in the lanes from `at` on. */
+static void read_likelihoods(const Plan *p, Work *w, const double *likelihood, int64_t lanes, int64_t at)
+{
+    const int64_t width = lanes - at < LANES ? lanes - at : LANES;
+    memset(w->seen, 0, p->nodes);
+    memset(w->differs, 0, p->nodes);
+    for (int64_t n = 0; n < p->wanted; n++)
+        for (int64_t s = p->node_start[n]; s < p->node_start[n + 1]; s++) {
+            const double *row = likelihood + s * lanes + at;
+            for (int l = 0; l < LANES; l++) {
+                const double said = row[l < width ? l : 0];
+                w->message[s * LANES + l] = said;
+                w->seen[n] |= said != 1.0;
+                w->differs[n] |= said != row[0];
+            }
+        }
+}
+
+static void read_switches(const Plan *p, Work *w, const Switches *given, int64_t lanes, int64_t at)
+{
+    const int64_t width = lanes - at < LANES ? lanes - at : LANES;
+    for (int64_t n = p->wanted; n < p->nodes; n++) {
+        const int64_t *row = given->modes + (n - p->wanted) * lanes + at, size = p->node_start[n + 1] - p->node_start[n];
+        const double *tables = given->tables + given->starts[n - p->wanted], *of_lane[LANES];
+        for (int l = 0; l < LANES; l++) {
+            const int64_t mode = row[l < width ? l : 0];
+            of_lane[l] = mode < 0 ? NULL : tables + mode * size;
+            w->seen[n] |= mode >= 0;
+            w->differs[n] |= mode != row[0];
+        }
+        w->given[n] = w->differs[n] ? NULL : of_lane[0];
+        if (w->differs[n])
+            for (int64_t s = 0; s < size; s++)
+                for (int l = 0; l < LANES; l++)
+                    w->message[(p->node_start[n] + s) * LANES + l] = of_lane[l] ? of_lane[l][s] : 1.0;
+    }
+}
+
+/* likelihood (states, lanes) -> marginals (states, lanes), log evidence (lanes,); states are those of wanted nodes */
+static void run_lanes(const Plan *p, Work *w, const double *likelihood, const Switches *given, double *marginals,
+                      double *log_evidence, int64_t lanes)
 {
     double found[LANES];
     for (int64_t at = 0; at < lanes; at += LANES) {
         const int64_t width = lanes - at < LANES ? lanes - at : LANES;
-        memset(w->seen, 0, p->nodes);
-        for (int64_t n = 0; n < p->nodes; n++)
-            for (int64_t s = p->node_start[n]; s < p->node_start[n + 1]; s++)
-                for (int l = 0; l < LANES; l++) {
-                    const double said = l < width ? likelihood[s * lanes + at + l] : 1.0;
-                    w->message[s * LANES + l] = said;
-                    w->seen[n] |= said != 1.0;
-                }
+        read_likelihoods(p, w, likelihood, lanes, at);
+        if (given) read_switches(p, w, given, lanes, at);
         pass_lanes(p, w, found, marginals != NULL);
         for (int l = 0; l < width; l++) log_evidence[at + l] = found[l];
         if (marginals)
-            for (int64_t s = 0; s < p->states; s++)
+            for (int64_t s = 0; s < p->node_start[p->wanted]; s++)
                 for (int l = 0; l < width; l++) marginals[s * lanes + at + l] = w->reached[s * LANES + l];
     }
 }
@@ -233,10 +314,12 @@ static void run_batch(const Plan *p, Work *w, const int64_t *observed, double *m
     for (int64_t at = 0; at < cases; at += LANES) {
         const int64_t width = cases - at < LANES ? cases - at : LANES;
         memset(w->seen, 0, p->nodes);
+        memset(w->differs, 0, p->nodes);
         for (int64_t i = 0; i < p->states * LANES; i++) w->message[i] = 1.0;
-        for (int l = 0; l < width; l++) {
-            const int64_t *row = observed + (at + l) * p->nodes;
+        for (int l = 0; l < LANES; l++) {
+            const int64_t *first = observed + at * p->nodes, *row = l < width ? first + l * p->nodes : first;
             for (int64_t n = 0; n < p->nodes; n++) {
+                w->differs[n] |= row[n] != first[n];
                 if (row[n] < 0) continue;
                 w->seen[n] = 1;
                 for (int64_t s = p->node_start[n]; s < p->node_start[n + 1]; s++)
@@ -321,7 +404,7 @@ static void plan_free(PyObject *capsule)
     Py_XDECREF(p->index); Py_XDECREF(p->names); Py_XDECREF(p->labels);
     Py_XDECREF(p->asked); Py_XDECREF(p->answered);
     if (p->own_made) work_free(&p->own);
-    free(p->owner_start); free(p->owner);
+    free(p->owner_start); free(p->owner); free(p->told); free(p->told_count);
     free(p);
 }
 
@@ -336,21 +419,28 @@ static int plan_owners(Plan *p)
         if (p->input_count[c] > p->most_inputs) p->most_inputs = p->input_count[c];
     }
     p->owner = malloc(sizeof(int32_t) * (p->owner_start[p->cliques] + 1));
-    if (!p->owner) return 0;
+    p->told = malloc(sizeof(int32_t) * (p->owner_start[p->cliques] + 1));
+    p->told_count = calloc(p->cliques, sizeof(int32_t));
+    if (!p->owner || !p->told || !p->told_count) return 0;
     for (int64_t n = 0; n < p->nodes; n++) p->owner[p->owner_start[p->node_clique[n]] + p->node_input[n]] = (int32_t)n;
     for (int64_t c = 1; c < p->cliques; c++)
         p->owner[p->owner_start[p->parent[c]] + p->child_input[c]] = (int32_t)(-1 - c);
+    for (int64_t c = p->cliques - 1; c >= 0; c--)
+        for (int32_t k = 0; k < p->input_count[c]; k++) {
+            const int32_t o = p->owner[p->owner_start[c] + k];
+            if (o >= 0 ? o < p->wanted : p->told_count[-1 - o] > 0) p->told[p->owner_start[c] + p->told_count[c]++] = k;
+        }
     return 1;
 }
 
-/* plan(nodes, cliques, addresses of the twelve arrays, index, names, labels) */
+/* plan(nodes, wanted, cliques, addresses of the twelve arrays, index, names, labels) */
 static PyObject *kernel_plan(PyObject *self, PyObject *args)
 {
     (void)self;
-    long long nodes, cliques;
+    long long nodes, wanted, cliques;
     unsigned long long at[12];
     PyObject *index, *names, *labels;
-    if (!PyArg_ParseTuple(args, "LL(KKKKKKKKKKKK)OOO", &nodes, &cliques, at, at + 1, at + 2, at + 3, at + 4, at + 5, at + 6,
+    if (!PyArg_ParseTuple(args, "LLL(KKKKKKKKKKKK)OOO", &nodes, &wanted, &cliques, at, at + 1, at + 2, at + 3, at + 4, at + 5, at + 6,
                           at + 7, at + 8, at + 9, at + 10, at + 11, &index, &names, &labels))
         return NULL;
     Plan *p = calloc(1, sizeof(Plan));
@@ -361,12 +451,13 @@ static PyObject *kernel_plan(PyObject *self, PyObject *args)
     for (int i = 0; i < 6; i++) *ints[i] = (const int32_t *)(uintptr_t)at[5 + i];
     p->potentials = (const double *)(uintptr_t)at[11];
     p->nodes = nodes;
+    p->wanted = wanted;
     p->cliques = cliques;
     p->states = p->node_start[nodes];
     p->messages = p->message_start[cliques];
     p->entries = p->entry_start[cliques];
     if (!plan_owners(p)) {
-        free(p->owner_start); free(p->owner); free(p);
+        free(p->owner_start); free(p->owner); free(p->told); free(p->told_count); free(p);
         return PyErr_NoMemory();
     }
     Py_INCREF(index); Py_INCREF(names); Py_INCREF(labels);
@@ -374,25 +465,30 @@ static PyObject *kernel_plan(PyObject *self, PyObject *args)
     PyObject *capsule = PyCapsule_New(p, PLAN, plan_free);
     if (!capsule) {
         Py_DECREF(index); Py_DECREF(names); Py_DECREF(labels);
-        free(p->owner_start); free(p->owner); free(p);
+        free(p->owner_start); free(p->owner); free(p->told); free(p->told_count); free(p);
     }
     return capsule;
 }
 
-/* lanes(plan, address of likelihood, of marginals or 0, of log evidence, lanes) */
+/* lanes(plan, address of likelihood, of marginals or 0, of log evidence, lanes, addresses of tables, starts, modes);
+   the last three are 0 for a plan without switches */
 static PyObject *kernel_lanes(PyObject *self, PyObject *args)
 {
     (void)self;
     PyObject *capsule;
-    unsigned long long likelihood, marginals, log_evidence;
+    unsigned long long likelihood, marginals, log_evidence, tables, starts, modes;
     long long lanes;
-    if (!PyArg_ParseTuple(args, "OKKKL", &capsule, &likelihood, &marginals, &log_evidence, &lanes)) return NULL;
+    if (!PyArg_ParseTuple(args, "OKKKLKKK", &capsule, &likelihood, &marginals, &log_evidence, &lanes, &tables, &starts,
+                          &modes))
+        return NULL;
     Plan *p = PyCapsule_GetPointer(capsule, PLAN);
+    const Switches given = {(const double *)(uintptr_t)tables, (const int64_t *)(uintptr_t)starts,
+                            (const int64_t *)(uintptr_t)modes};
     Work w;
     if (!p) return NULL;
     if (!work_make(&w, p, LANES)) return PyErr_NoMemory();
     Py_BEGIN_ALLOW_THREADS
-    run_lanes(p, &w, (const double *)(uintptr_t)likelihood, (double *)(uintptr_t)marginals,
+    run_lanes(p, &w, (const double *)(uintptr_t)likelihood, tables ? &given : NULL, (double *)(uintptr_t)marginals,
               (double *)(uintptr_t)log_evidence, lanes);
     Py_END_ALLOW_THREADS
     work_free(&w);

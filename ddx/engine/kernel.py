@@ -39,6 +39,7 @@ class _Compiled(Protocol):
     def plan(
         self,
         nodes: int,
+        wanted: int,
         cliques: int,
         addresses: tuple[int, ...],
         index: dict[str, tuple[int, dict[str, int]]],
@@ -46,7 +47,9 @@ class _Compiled(Protocol):
         labels: tuple[tuple[str, ...], ...],
     ) -> object: ...
 
-    def lanes(self, plan: object, likelihood: int, marginals: int, log_evidence: int, lanes: int) -> None: ...
+    def lanes(
+        self, plan: object, likelihood: int, marginals: int, log_evidence: int, lanes: int, *switches: int
+    ) -> None: ...
 
     def batch(self, plan: object, observed: int, marginals: int, log_evidence: int, cases: int) -> None: ...
 
@@ -91,6 +94,7 @@ class Kernel:
         index = {n: (i, {s: k for k, s in enumerate(labels)}) for i, (n, labels) in enumerate(states.items())}
         self._plan = module.plan(
             len(states),
+            len(states),
             structure.cliques,
             tuple(array.ctypes.data for array in self._arrays),
             index,
@@ -112,7 +116,7 @@ class Kernel:
         found = np.empty(said.shape if marginals else (0, said.shape[1]))
         log_evidence = np.empty(said.shape[1])
         wanted = found.ctypes.data if marginals else 0
-        self._module.lanes(self._plan, said.ctypes.data, wanted, log_evidence.ctypes.data, said.shape[1])
+        self._module.lanes(self._plan, said.ctypes.data, wanted, log_evidence.ctypes.data, said.shape[1], 0, 0, 0)
         return found, log_evidence
 
     def batch(self, observed: npt.NDArray[np.int64], states: int) -> tuple[Floats, Floats]:
@@ -120,4 +124,27 @@ class Kernel:
         said = np.ascontiguousarray(observed)
         found, log_evidence = np.empty((len(said), states)), np.empty(len(said))
         self._module.batch(self._plan, said.ctypes.data, found.ctypes.data, log_evidence.ctypes.data, len(said))
+        return found, log_evidence
+
+
+class SwitchedKernel:
+    """The passes over a structure whose first `wanted` nodes are answered; its other nodes are switched tables."""
+
+    def __init__(self, module: _Compiled, structure: Structure, wanted: int, tables: tuple[Floats, ...]) -> None:
+        self._module = module
+        self._arrays = [np.ascontiguousarray(getattr(structure, name)) for name in ARRAYS]
+        self._tables = np.concatenate([np.empty(0), *(table.ravel() for table in tables)])
+        sizes = [table.size for table in tables]
+        self._starts = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]).astype(np.int64)
+        addresses = tuple(array.ctypes.data for array in self._arrays)
+        nodes = len(structure.node_clique)
+        self._plan = module.plan(nodes, wanted, structure.cliques, addresses, {}, (), ())
+
+    def lanes(self, likelihood: Floats, versions: Longs) -> tuple[Floats, Floats]:
+        """Marginals (wanted states, lanes) and log P(lane); `versions` (switched nodes, lanes), -1 for none."""
+        said, chosen = np.ascontiguousarray(likelihood), np.ascontiguousarray(versions)
+        found, log_evidence = np.empty(said.shape), np.empty(said.shape[1])
+        arrays = (said, found, log_evidence)
+        switches = (self._tables.ctypes.data, self._starts.ctypes.data, chosen.ctypes.data)
+        self._module.lanes(self._plan, *(array.ctypes.data for array in arrays), said.shape[1], *switches)
         return found, log_evidence

@@ -91,6 +91,7 @@ class Model:
         self.settings = settings
         self._network = network
         self._last: tuple[Evidence, Belief] | None = None  # asked again, answered at once
+        self.beside: dict[str, object] = {}  # what was last made from this model, by the room that made it
 
     @cached_property
     def nodes(self) -> tuple[str, ...]:

@@ -26,10 +26,19 @@ TRUSTED_ABOVE_NATS = -550.0  # an underflow (1e-308) can only matter where log P
 
 
 @dataclass(frozen=True, slots=True)
-class _Input:
-    """One message that a clique multiplies."""
+class Switches:
+    """Tables that lanes switch on, one or none for each switched node: those after the wanted ones."""
 
-    place: Places  # (entries,) in the message buffer
+    tables: tuple[Floats, ...]  # of each switched node (versions, states)
+    versions: npt.NDArray[np.int64]  # (switched nodes, lanes) which of its tables, -1 for none
+
+
+@dataclass(frozen=True, slots=True)
+class _Input:
+    """One message that a clique multiplies: the likelihood of a node, or what a child sends."""
+
+    owner: int  # the node, or -1 - the child
+    place: Places  # (entries,) in the message
     grouped: Places | None  # entries sorted by place; None where they already are
     firsts: Places  # first of each group
     each: int  # entries in every group, 0 where they differ
@@ -41,138 +50,184 @@ class _Clique:
     """One clique, ready for lanes."""
 
     entries: slice
-    separator: slice  # of the message buffer
     firsts: Places  # first entry of each separator configuration
     each: int  # entries of every separator configuration, 0 where they differ
     lengths: Places  # entries of each
     inputs: tuple[_Input, ...]
-    children: tuple[int, ...]
+    told: tuple[_Input, ...]  # those that lead to a wanted node
+
+
+class _Upward:
+    """What the way up leaves: messages and values, with an axis of lanes only where the lanes part."""
+
+    def __init__(self, nodes: int, cliques: int) -> None:
+        self.said: list[Floats | None] = [None] * nodes  # likelihoods (states,) or (states, lanes); None for all ones
+        self.message: list[Floats | None] = [None] * cliques  # of each clique to its parent, likewise
+        self.values: list[Floats | None] = [None] * cliques  # (entries,) or (entries, lanes)
+        self.log_scale: Floats = np.zeros(1)
+
+    def of(self, owner: int) -> Floats | None:
+        return self.said[owner] if owner >= 0 else self.message[-1 - owner]
 
 
 class Lanes:
-    """Clique by clique; arrays (entries, lanes)."""
+    """Clique by clique; arrays (entries, lanes). The first `wanted` nodes are answered, the others are switched."""
 
-    def __init__(self, structure: Structure) -> None:
+    def __init__(self, structure: Structure, wanted: int | None = None) -> None:
         self.structure = structure
-        self.hosts = structure.node_clique.tolist()
         self.node_start = structure.node_start.tolist()
-        children: list[list[int]] = [[] for _ in range(structure.cliques)]
-        for c in range(1, structure.cliques):
-            children[structure.parent[c]].append(c)
-        self.cliques = [_clique(structure, c, tuple(children[c])) for c in range(structure.cliques)]
+        self.wanted = len(self.node_start) - 1 if wanted is None else wanted
+        self.cliques = _cliques(structure, self.wanted)
 
-    def run(self, potentials: Floats, likelihood: Floats, marginals: bool = True) -> tuple[Floats, Floats]:
+    def run(
+        self, potentials: Floats, likelihood: Floats, marginals: bool = True, switches: Switches | None = None
+    ) -> tuple[Floats, Floats]:
         """Marginals (states, lanes) and log P(evidence) (lanes,) in nats; an impossible lane is zeros and -inf.
 
-        `likelihood` is (states, lanes), not negative. Lanes below TRUSTED_ABOVE_NATS are not yet to be trusted.
+        `likelihood` is (states, lanes) of the wanted nodes, not negative. Lanes below TRUSTED_ABOVE_NATS are not yet
+        to be trusted.
         """
-        state = self._upward(potentials, likelihood)
-        work, message, log_scale, busy = state
-        total = message[self.cliques[0].separator][0]
+        lanes = likelihood.shape[1]
+        up = self._upward(potentials, likelihood, switches)
+        total = np.ones(1) if up.message[0] is None else up.message[0][0]
         with np.errstate(divide="ignore"):
-            log_evidence = np.log(total) + log_scale
+            log_evidence = np.broadcast_to(np.log(total) + up.log_scale, lanes).copy()
         if not marginals:
-            return np.empty((0, likelihood.shape[1])), log_evidence
-        return self._downward(potentials, work, message, busy), log_evidence
+            return np.empty((0, lanes)), log_evidence
+        reached, _ = self._downward(potentials, up, lanes)
+        return reached, log_evidence
 
     def beliefs(self, potentials: Floats, likelihood: Floats) -> Floats:
         """(entries, lanes) P(every entry of every clique | evidence); zeros where that is impossible."""
-        work, message, _, busy = self._upward(potentials, likelihood)
-        self._downward(potentials, work, message, busy)
-        return work
+        lanes = likelihood.shape[1]
+        _, values = self._downward(potentials, self._upward(potentials, likelihood, None), lanes)
+        return np.concatenate(values)
 
-    def _busy(self, likelihood: Floats) -> list[bool]:
-        """Cliques at or below which something was observed."""
-        observed = (likelihood != 1.0).any(axis=1)
-        busy = [False] * len(self.cliques)
-        for node, host in enumerate(self.hosts):
-            if not busy[host] and observed[self.node_start[node] : self.node_start[node + 1]].any():
-                busy[host] = True
-        for c in range(len(self.cliques) - 1, 0, -1):
-            if busy[c]:
-                busy[self.structure.parent[c]] = True
-        return busy
+    def _read(self, likelihood: Floats, switches: Switches | None) -> _Upward:
+        up = _Upward(len(self.node_start) - 1, len(self.cliques))
+        for n in np.flatnonzero(self._observed(likelihood)).tolist():
+            own = likelihood[self.node_start[n] : self.node_start[n + 1]]
+            up.said[n] = own[:, 0] if (own == own[:, :1]).all() else own
+        for k, (tables, versions) in enumerate(
+            zip(switches.tables, switches.versions, strict=True) if switches else ()
+        ):
+            if (versions == versions[0]).all():
+                up.said[self.wanted + k] = tables[versions[0]] if versions[0] >= 0 else None
+            else:
+                none = np.ones((1, tables.shape[1]))
+                up.said[self.wanted + k] = np.concatenate([tables, none])[versions].T
+        return up
 
-    def _upward(self, potentials: Floats, likelihood: Floats) -> tuple[Floats, Floats, Floats, list[bool]]:
-        structure, lanes = self.structure, likelihood.shape[1]
-        message = np.ones((structure.messages, lanes))
-        message[: structure.states] = likelihood
-        work = np.empty((structure.entries, lanes))
-        log_scale = np.zeros(lanes)
-        busy = self._busy(likelihood)
+    def _observed(self, likelihood: Floats) -> npt.NDArray[np.bool_]:
+        said = (likelihood != 1.0).any(axis=1)
+        return np.logical_or.reduceat(said, self.node_start[: self.wanted]) if self.wanted else said[:0]
+
+    def _upward(self, potentials: Floats, likelihood: Floats, switches: Switches | None) -> _Upward:
+        up = self._read(likelihood, switches)
         for c in range(len(self.cliques) - 1, -1, -1):
-            if not busy[c]:
-                continue
             clique = self.cliques[c]
-            values = work[clique.entries]
-            values[...] = potentials[clique.entries, None]
-            for put in clique.inputs:
-                values *= message.take(put.place, axis=0, mode="clip")
+            parts = [(put, said) for put in clique.inputs if (said := up.of(put.owner)) is not None]
+            if not parts:
+                continue
+            values = potentials[clique.entries].copy()
+            for put, said in parts:
+                if said.ndim == 1:
+                    values *= said.take(put.place, mode="clip")
+            own = [(put, said) for put, said in parts if said.ndim == 2]
+            if own:
+                put, said = own[0]
+                wide = said.take(put.place, axis=0, mode="clip")
+                wide *= values[:, None]
+                for put, said in own[1:]:
+                    wide *= said.take(put.place, axis=0, mode="clip")
+                values = wide
             sums = segment_sums(values, clique.firsts, clique.each)
             peak = sums.max(axis=0)
-            if peak.min() < RESCALED_BELOW:
-                peak[peak == 0.0] = 1.0
+            if np.min(peak) < RESCALED_BELOW:
+                peak = np.where(peak == 0.0, 1.0, peak)
                 sums /= peak
                 values /= peak
-                log_scale += np.log(peak)
-            message[clique.separator] = sums
-        if not busy[0]:
-            message[self.cliques[0].separator] = 1.0
-        return work, message, log_scale, busy
+                up.log_scale = up.log_scale + np.log(peak)
+            up.message[c], up.values[c] = sums, values
+        return up
 
-    def _downward(self, potentials: Floats, work: Floats, message: Floats, busy: list[bool]) -> Floats:
-        structure = self.structure
-        reached = np.zeros_like(message)
-        total = message[self.cliques[0].separator]
-        reached[self.cliques[0].separator] = total > 0.0
+    def _downward(self, potentials: Floats, up: _Upward, lanes: int) -> tuple[Floats, list[Floats]]:
+        """Marginals (states, lanes), and for every clique that leads to a wanted node (entries, lanes)."""
+        found = np.zeros((self.node_start[self.wanted], lanes))
+        reached: dict[int, Floats] = {0: np.ones((1, lanes))}
+        if up.message[0] is not None:
+            reached[0] = np.broadcast_to((up.message[0] > 0.0).astype(np.float64).reshape(1, -1), (1, lanes))
+        visited = []
         for c, clique in enumerate(self.cliques):
-            new, values = reached[clique.separator], work[clique.entries]
-            if busy[c]:
-                old = message[clique.separator]
-                ratio = np.divide(new, old, out=np.zeros_like(new), where=old > 0.0)
-                if clique.each:
-                    shaped = values.reshape(len(new), clique.each, -1)
-                    shaped *= ratio[:, None, :]
-                else:
-                    values *= np.repeat(ratio, clique.lengths, axis=0)
-            else:
-                np.multiply(np.repeat(new, clique.lengths, axis=0), potentials[clique.entries, None], out=values)
-            for put in clique.inputs:
+            if c not in reached:
+                continue
+            ratio, old, mine = reached.pop(c), up.message[c], up.values[c]
+            if old is not None:
+                old = old.reshape(len(ratio), -1)
+                ratio = np.divide(ratio, old, out=np.zeros_like(ratio), where=old > 0.0)
+            values = _spread(potentials[clique.entries] if mine is None else mine, ratio, clique)
+            visited.append(values)
+            for put in clique.told:
                 grouped = values if put.grouped is None else values.take(put.grouped, axis=0, mode="clip")
-                reached[put.target] = segment_sums(grouped, put.firsts, put.each)
-        return reached[: structure.states]
+                sums = segment_sums(grouped, put.firsts, put.each)
+                if put.owner >= 0:
+                    found[self.node_start[put.owner] : self.node_start[put.owner + 1]][put.target] = sums
+                else:
+                    reached[-1 - put.owner] = sums
+        return found, visited
+
+
+def _spread(values: Floats, ratio: Floats, clique: _Clique) -> Floats:
+    """(entries, lanes) of (entries,) or (entries, lanes), each times the ratio of its separator configuration."""
+    if values.ndim == 1:
+        values = values[:, None]
+    if clique.each:
+        shaped: Floats = values.reshape(len(ratio), clique.each, -1) * ratio[:, None, :]
+        return shaped.reshape(len(values), -1)
+    return values * np.repeat(ratio, clique.lengths, axis=0)
 
 
 def segment_sums(values: Floats, firsts: Places, each: int) -> Floats:
-    """Sums of consecutive rows: (segments, lanes) of (entries, lanes)."""
+    """Sums of consecutive rows: (segments, ...) of (entries, ...)."""
     if each == 1:
         alone: Floats = values.copy()
         return alone
     if each:
-        summed: Floats = np.einsum("sel->sl", values.reshape(len(firsts), each, -1))
+        summed: Floats = np.einsum("se...->s...", values.reshape(len(firsts), each, *values.shape[1:]))
         return summed
     return np.add.reduceat(values, firsts, axis=0)
 
 
-def _clique(structure: Structure, c: int, children: tuple[int, ...]) -> _Clique:
-    first, last = structure.entry_start[c : c + 2].tolist()
-    start, stop = structure.message_start[c : c + 2].tolist()
-    offset = start - structure.states
-    begins = (structure.segment_start[offset : offset + stop - start] - first).astype(np.intp)
-    lengths = np.diff(begins, append=last - first)
-    block = structure.maps[structure.map_start[c] : structure.map_start[c + 1]].reshape(last - first, -1)
-    return _Clique(
-        slice(first, last),
-        slice(start, stop),
-        begins,
-        _uniform(lengths),
-        lengths,
-        tuple(_input(block[:, k]) for k in range(block.shape[1])) if block.size else (),
-        children,
-    )
+def _cliques(structure: Structure, wanted: int) -> list[_Clique]:
+    """All cliques; children before parents, since a parent must know which of them lead to a wanted node."""
+    owners = _owners(structure)
+    cliques: list[_Clique | None] = [None] * structure.cliques
+    leads = [False] * structure.cliques
+    for c in range(structure.cliques - 1, -1, -1):
+        first, last = structure.entry_start[c : c + 2].tolist()
+        start, stop = structure.message_start[c : c + 2].tolist()
+        offset = start - structure.states
+        begins = (structure.segment_start[offset : offset + stop - start] - first).astype(np.intp)
+        lengths = np.diff(begins, append=last - first)
+        block = structure.maps[structure.map_start[c] : structure.map_start[c + 1]].reshape(last - first, -1)
+        inputs = tuple(_input(owner, block[:, k] - begin) for k, (owner, begin) in enumerate(owners[c]))
+        told = tuple(put for put in inputs if (put.owner < wanted if put.owner >= 0 else leads[-1 - put.owner]))
+        leads[c] = bool(told) or wanted == len(structure.node_start) - 1
+        cliques[c] = _Clique(slice(first, last), begins, _uniform(lengths), lengths, inputs, told)
+    return [clique for clique in cliques if clique is not None]
 
 
-def _input(column: npt.NDArray[np.int32]) -> _Input:
+def _owners(structure: Structure) -> list[list[tuple[int, int]]]:
+    """For each clique the owner of each of its inputs, and where that one's message begins in the buffer."""
+    owners: list[list[tuple[int, int]]] = [[(0, 0)] * count for count in structure.input_count.tolist()]
+    for n, (c, k) in enumerate(zip(structure.node_clique.tolist(), structure.node_input.tolist(), strict=True)):
+        owners[c][k] = n, int(structure.node_start[n])
+    for c in range(1, structure.cliques):
+        owners[structure.parent[c]][structure.child_input[c]] = -1 - c, int(structure.message_start[c])
+    return owners
+
+
+def _input(owner: int, column: npt.NDArray[np.int32]) -> _Input:
     place = column.astype(np.intp)
     steps = np.diff(place)
     grouped = None if (steps >= 0).all() else np.argsort(place, kind="stable")
@@ -180,7 +235,7 @@ def _input(column: npt.NDArray[np.int32]) -> _Input:
     firsts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
     target = ordered[firsts]
     whole = slice(int(target[0]), int(target[-1]) + 1) if target[-1] - target[0] + 1 == len(target) else target
-    return _Input(place, grouped, firsts, _uniform(np.diff(firsts, append=len(place))), whole)
+    return _Input(owner, place, grouped, firsts, _uniform(np.diff(firsts, append=len(place))), whole)
 
 
 def _uniform(lengths: Places) -> int:

@@ -41,6 +41,21 @@ def best_elimination(graph: Sequence[int], cards: Sequence[int], effort: int) ->
     return entries, order
 
 
+def quick_elimination(cards: Sequence[int], scopes: Iterable[tuple[int, ...]]) -> tuple[float, tuple[int, ...]]:
+    """(total entries of the maximal cliques, elimination order), the better of the two cheapest costs.
+
+    For trees that are made for one case, where looking longer would cost more than it saves.
+    """
+    graph = moral_graph(cards, scopes)
+    first, rest = _simplicial_first(graph)
+    best: tuple[float, tuple[int, ...]] = (math.inf, ())
+    for cost in ("fill", "weight"):
+        size, order, _ = _eliminate(rest, cards, cost, None)
+        best = min(best, (size, order), key=lambda found: found[0])
+    order = (*first, *best[1])
+    return sum(math.prod(float(cards[v]) for v in bits(c)) for c in cliques_of(graph, order)), order
+
+
 def _simplicial_first(graph: Sequence[int]) -> tuple[list[int], list[int]]:
     """Simplicial variables in the order in which they become so, and the graph that is left (eliminated: 0)."""
     live, order = list(graph), []

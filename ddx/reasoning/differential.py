@@ -16,12 +16,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ddx.engine.combinations import Until, most_probable_sets
+from ddx.engine.elimination import Dense
 from ddx.engine.model import Model
 from ddx.errors import ImpossibleEvidence, SpecError
 from ddx.knowledge.lexicon import Entry
 from ddx.network import Network
 from ddx.reasoning.basis import Basis, basis_of
-from ddx.reasoning.lanes import Answers, Lanes, clamped
+from ddx.reasoning.lanes import Answers, CaseLanes
 from ddx.reasoning.understanding import Understood
 
 Floats = npt.NDArray[np.float64]
@@ -99,9 +101,8 @@ class Differential:
 def diagnose(network: Network, model: Model, understood: Understood) -> Differential:
     """The differential of a case. ImpossibleEvidence where its findings cannot occur together."""
     entries = listed(network, model)
-    column = model.likelihood(understood.evidence)
-    lanes = Lanes(model)
-    before, after = lanes.add(understood.before), lanes.add_column(column)
+    lanes = CaseLanes(network, model, understood, entries)
+    before, after = lanes.add_before(), lanes.add()
     answers = lanes.run()
     log_evidence = float(answers.log_evidence_nats[after])
     if np.isneginf(log_evidence):
@@ -118,8 +119,8 @@ def diagnose(network: Network, model: Model, understood: Understood) -> Differen
     return Differential(
         basis_of(network, understood, log_evidence),
         ranked,
-        _combinations(model, column, entries),
-        _pairs(model, column, paired),
+        _combinations(model, lanes.factors(), log_evidence, entries),
+        _pairs(lanes, paired),
     )
 
 
@@ -144,26 +145,25 @@ def _states(model: Model, answers: Answers, entry: Entry, lane: int) -> dict[str
     """P(each present state), and the rest as `absent`, of a disease of several present states."""
     if len(entry.states) < 2:
         return None
-    span, labels = model.offsets[entry.node], model.states[entry.node]
-    values = dict(zip(labels, answers.marginals[span, lane].tolist(), strict=True))
+    values = dict(zip(model.states[entry.node], answers.of(entry.node, lane).tolist(), strict=True))
     absent = sum(p for state, p in values.items() if state not in entry.states)
     return {"absent": absent, **{state: values[state] for state in entry.states}}
 
 
-def _combinations(model: Model, column: Floats, entries: Sequence[Entry]) -> tuple[Together, ...]:
-    from ddx.engine.combinations import most_probable_sets
-
-    sets = most_probable_sets(model, column, [e.id for e in entries], mass=MASS, most=MOST_SETS)
+def _combinations(
+    model: Model, factors: Sequence[Dense], log_evidence: float, entries: Sequence[Entry]
+) -> tuple[Together, ...]:
+    until = Until(MASS, MOST_SETS)
+    sets = most_probable_sets(model, factors, log_evidence, [e.id for e in entries], until)
     return tuple(Together(tuple(sorted(s.events)), s.probability) for s in sets)
 
 
-def _pairs(model: Model, column: Floats, entries: Sequence[Entry]) -> tuple[Pair, ...]:
-    """Every pair, from one lane for each disease held present."""
+def _pairs(lanes: CaseLanes, entries: Sequence[Entry]) -> tuple[Pair, ...]:
+    """Every pair, from the lane of the case and one for each disease held present."""
     if len(entries) < 2:
         return ()
-    lanes = Lanes(model)
-    rest = lanes.add_column(column)
-    held = [lanes.add_column(clamped(model, column, e, present=True)) for e in entries]
+    rest = lanes.add()
+    held = [lanes.add(held=[(e, True)]) for e in entries]
     answers = lanes.run()
     present, absent = answers.present(entries), answers.absent(entries)
     return tuple(

@@ -6,14 +6,19 @@ model, columns the lanes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from ddx.engine.case_tree import Question, case_tree
+from ddx.engine.elimination import Dense
 from ddx.engine.model import Model
 from ddx.knowledge.lexicon import Entry
-from ddx.reasoning.understanding import State
+from ddx.network import Network
+from ddx.reasoning.chains import chains
+from ddx.reasoning.graph import parents_in
+from ddx.reasoning.understanding import State, Understood
 
 Floats = npt.NDArray[np.float64]
 
@@ -42,27 +47,98 @@ class Lanes:
         return Answers(self.model, answers.marginals, answers.log_evidence)
 
 
-class Answers:
-    """What the lanes gave: P(every state | lane), and log P(lane) in nats."""
+class CaseLanes:
+    """What-ifs about one case in which whole chains of findings are entered or not, and entries held.
 
-    def __init__(self, model: Model, marginals: Floats, log_evidence_nats: Floats) -> None:
+    They are answered on a tree of only what the case speaks of, for the nodes of the entries.
+    """
+
+    def __init__(self, network: Network, model: Model, understood: Understood, entries: Sequence[Entry]) -> None:
+        evidence, complaint = understood.evidence, understood.complaint
+        self.chains = chains(network, parents_in(model), [u.finding for u in understood.findings])
+        groups: list[tuple[dict[str, State], ...]] = [({f: evidence[f] for f in chain},) for chain in self.chains]
+        self._everything = [0] * len(groups)
+        self._before = [-1] * len(groups)
+        for k, chain in enumerate(self.chains):
+            if complaint in chain:
+                self._before[k] = 1 if len(chain) > 1 else 0
+                groups[k] += ({complaint: evidence[complaint]},) if len(chain) > 1 else ()
+        kept = tuple(dict.fromkeys(e.node for e in entries))
+        self.model = model
+        self.tree = case_tree(model, Question(understood.patient, tuple(groups), kept))
+        self._versions: list[list[int]] = []
+        self._held: list[tuple[tuple[Entry, bool], ...]] = []
+
+    def add(self, entered: Iterable[int] | None = None, held: Sequence[tuple[Entry, bool]] = ()) -> int:
+        """A lane with these chains entered (all where None), and entries held present or absent; its number."""
+        chosen = None if entered is None else set(entered)
+        self._versions.append(
+            self._everything if chosen is None else [0 if k in chosen else -1 for k in range(len(self._everything))]
+        )
+        self._held.append(tuple(held))
+        return len(self._held) - 1
+
+    def add_without(self, chain: int, held: Sequence[tuple[Entry, bool]] = ()) -> int:
+        """A lane with every chain but one."""
+        return self.add((k for k in range(len(self._everything)) if k != chain), held)
+
+    def add_before(self) -> int:
+        """A lane with what is known before any finding: the patient and the complaint of the setting."""
+        self._versions.append(self._before)
+        self._held.append(())
+        return len(self._held) - 1
+
+    def run(self) -> Answers:
+        """All lanes answered; what is added after that are lanes of the next run."""
+        spans = self.tree.spans
+        likelihood = np.ones((self.tree.states, len(self._held)))
+        for lane, held in enumerate(self._held):
+            for entry, present in held:
+                first, labels = spans[entry.node][0], self.model.states[entry.node]
+                likelihood[[first + i for i, s in enumerate(labels) if (s in entry.states) != present], lane] = 0.0
+        versions = np.array(self._versions, dtype=np.int64).T.reshape(-1, len(self._held))
+        self._versions, self._held = [], []
+        answers = self.tree.lanes(likelihood, versions)
+        offsets = {node: slice(*span) for node, span in spans.items()}
+        return Answers(self.model, answers.marginals, answers.log_evidence, offsets)
+
+    def factors(self) -> list[Dense]:
+        """P(what is above the findings, the whole case) as factors by the number of the variable."""
+        return self.tree.factors(self._everything)
+
+
+class Answers:
+    """What the lanes gave: P(state | lane) of the nodes that have an offset, and log P(lane) in nats."""
+
+    def __init__(
+        self, model: Model, marginals: Floats, log_evidence_nats: Floats, offsets: Mapping[str, slice] | None = None
+    ) -> None:
         self.model = model
         self.marginals = marginals  # (states, lanes)
         self.log_evidence_nats = log_evidence_nats  # (lanes,)
+        self.offsets = model.offsets if offsets is None else offsets
 
     def present(self, entries: Sequence[Entry]) -> Floats:
         """P(entry present | lane), (entries, lanes)."""
-        return self._summed([places(self.model, e)[0] for e in entries])
+        return self._summed([self._places(e)[0] for e in entries])
 
     def absent(self, entries: Sequence[Entry]) -> Floats:
         """P(entry absent | lane), (entries, lanes): summed by itself, so that it keeps its digits where it is small."""
-        return self._summed([places(self.model, e)[1] for e in entries])
+        return self._summed([self._places(e)[1] for e in entries])
 
     def log_odds(self, entries: Sequence[Entry]) -> Floats:
         """log odds of each entry in each lane, in nats, (entries, lanes); finite also where a probability is 0."""
         present, absent = self.present(entries), self.absent(entries)
         odds: Floats = np.log(np.maximum(present, SMALLEST)) - np.log(np.maximum(absent, SMALLEST))
         return odds
+
+    def of(self, node: str, lane: int) -> Floats:
+        """(states,) P(state | lane) of a node."""
+        row: Floats = self.marginals[self.offsets[node], lane]
+        return row
+
+    def _places(self, entry: Entry) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        return _places(self.offsets[entry.node].start, self.model.states[entry.node], entry)
 
     def _summed(self, rows: Sequence[tuple[int, ...]]) -> Floats:
         summed: Floats = np.array([self.marginals[list(of)].sum(axis=0) for of in rows])
@@ -71,10 +147,12 @@ class Answers:
 
 def places(model: Model, entry: Entry) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Where the states stand in which the entry is present, and in which it is absent."""
-    span = model.offsets[entry.node]
-    labels = model.states[entry.node]
-    present = tuple(span.start + i for i, label in enumerate(labels) if label in entry.states)
-    absent = tuple(span.start + i for i, label in enumerate(labels) if label not in entry.states)
+    return _places(model.offsets[entry.node].start, model.states[entry.node], entry)
+
+
+def _places(start: int, labels: Sequence[str], entry: Entry) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    present = tuple(start + i for i, label in enumerate(labels) if label in entry.states)
+    absent = tuple(start + i for i, label in enumerate(labels) if label not in entry.states)
     return present, absent
 
 

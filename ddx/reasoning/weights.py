@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -20,11 +21,9 @@ import numpy.typing as npt
 from ddx.engine.model import Model
 from ddx.knowledge.lexicon import Entry
 from ddx.network import Network
-from ddx.reasoning.chains import chains
-from ddx.reasoning.differential import Diagnosis, Differential
+from ddx.reasoning.differential import Diagnosis, Differential, listed
 from ddx.reasoning.graph import above, parents_in
-from ddx.reasoning.lanes import Lanes, clamped
-from ddx.reasoning.understanding import State, Understood
+from ddx.reasoning.lanes import CaseLanes
 
 Floats = npt.NDArray[np.float64]
 
@@ -95,20 +94,20 @@ class Reasons:
 
 def reasons(network: Network, model: Model, answer: Differential, doubted: Sequence[Diagnosis]) -> Reasons:
     """For every disease what carries it; for the `doubted` ones also what was explained away, and by what."""
-    understood = answer.basis.understood
     parents = parents_in(model)
-    listed = [Chain(c) for c in chains(network, parents, [u.finding for u in understood.findings])]
     entries = [d.entry for d in answer.diseases]
-    if not listed:
+    what_ifs = partial(CaseLanes, network, model, answer.basis.understood, listed(network, model))
+    every = [Chain(c) for c in what_ifs().chains]
+    if not every:
         return Reasons({e.id: Carried((), ()) for e in entries})
-    alone, last, expected = _weights(model, understood, listed, entries)
-    upward = {c: above(parents, c.findings) for c in listed}
+    alone, last, expected = _weights(what_ifs(), entries)
+    upward = {c: above(parents, c.findings) for c in every}
     explainers = _explainers(answer)
     own: dict[str, list[Weight]] = {}
     found: dict[str, Carried] = {}
     for i, e in enumerate(entries):
         causes = above(parents, [e.node])
-        weights = [Weight(c, float(alone[i, k]), float(last[i, k])) for k, c in enumerate(listed)]
+        weights = [Weight(c, float(alone[i, k]), float(last[i, k])) for k, c in enumerate(every)]
         own[e.id] = [w for w in weights if e.node in upward[w.chain] or not causes.isdisjoint(w.chain.findings)]
         bringing = [x for x in explainers if x.node != e.node and x.node in causes]
         found[e.id] = _carried(own[e.id], [w for w in weights if w not in own[e.id]], bringing)
@@ -119,15 +118,15 @@ def reasons(network: Network, model: Model, answer: Differential, doubted: Seque
         for x in explainers
         if x.node != d.entry.node and x.node in upward[w.chain]
     ]
-    for d, away in _explained(model, understood, asked).items():
+    for d, away in _explained(what_ifs(), every, asked).items():
         gone = {w.chain for part in away for w in part.weights}
         still = tuple(w for w in found[d].arguing_for if w.chain not in gone)
         found[d] = replace(found[d], arguing_for=still, explained_away=away)
     explained = {w.chain for x in explainers for w in own[x.id] if w.mean_nats >= NOTABLE_NATS}
-    return Reasons(found, _unexpected(listed, expected, explained))
+    return Reasons(found, _unexpected(every, expected, explained))
 
 
-def _unexpected(listed: Sequence[Chain], expected: Floats, explained: Collection[Chain]) -> tuple[Unexpected, ...]:
+def _unexpected(every: Sequence[Chain], expected: Floats, explained: Collection[Chain]) -> tuple[Unexpected, ...]:
     """Findings that few such patients have and that no disease of the case explains.
 
     What argues for a disease that is there is no misfit, however rare it was to be expected before. Findings of a
@@ -135,30 +134,21 @@ def _unexpected(listed: Sequence[Chain], expected: Floats, explained: Collection
     """
     found = [
         Unexpected(c.findings[0], float(p))
-        for c, p in zip(listed, expected, strict=True)
+        for c, p in zip(every, expected, strict=True)
         if len(c.findings) == 1 and p < UNEXPECTED and c not in explained
     ]
     return tuple(sorted(found, key=lambda u: (u.probability, u.finding)))
 
 
-def _weights(
-    model: Model, understood: Understood, listed: Sequence[Chain], entries: Sequence[Entry]
-) -> tuple[Floats, Floats, Floats]:
+def _weights(lanes: CaseLanes, entries: Sequence[Entry]) -> tuple[Floats, Floats, Floats]:
     """(entries, chains) alone and last, in nats; and P(chain as observed | everything else), (chains,)."""
-    evidence, patient = understood.evidence, understood.patient
-    lanes = Lanes(model)
-    start, everything = lanes.add(patient), lanes.add(evidence)
-    alone = [lanes.add({**patient, **{f: evidence[f] for f in c.findings}}) for c in listed]
-    without = [lanes.add(withdrawn(evidence, c)) for c in listed]
+    start, everything = lanes.add(()), lanes.add()
+    alone = [lanes.add((k,)) for k in range(len(lanes.chains))]
+    without = [lanes.add_without(k) for k in range(len(lanes.chains))]
     answers = lanes.run()
     odds, log_evidence = answers.log_odds(entries), answers.log_evidence_nats  # (entries, lanes), (lanes,)
     expected = np.exp(log_evidence[everything] - log_evidence[without])
     return odds[:, alone] - odds[:, [start]], odds[:, [everything]] - odds[:, without], expected
-
-
-def withdrawn(evidence: Mapping[str, State], chain: Chain) -> dict[str, State]:
-    """The evidence without a chain."""
-    return {f: state for f, state in evidence.items() if f not in chain.findings}
 
 
 def _carried(own: Sequence[Weight], other: Sequence[Weight], bringing: Sequence[Entry]) -> Carried:
@@ -182,21 +172,19 @@ def _explainers(answer: Differential) -> list[Entry]:
 
 
 def _explained(
-    model: Model, understood: Understood, asked: Sequence[tuple[Entry, Weight, Entry]]
+    lanes: CaseLanes, every: Sequence[Chain], asked: Sequence[tuple[Entry, Weight, Entry]]
 ) -> dict[str, tuple[ExplainedAway, ...]]:
     """For each disease the chains that another one explains: held absent, it gives back what the chain had lost."""
     if not asked:
         return {}
-    whole = model.likelihood(understood.evidence)
-    lanes = Lanes(model)
+    number = {chain: k for k, chain in enumerate(every)}
     held: dict[str, int] = {}
     parts: dict[tuple[Chain, str], int] = {}
     for _, w, x in asked:
         if x.id not in held:
-            held[x.id] = lanes.add_column(clamped(model, whole, x, present=False))
+            held[x.id] = lanes.add(held=[(x, False)])
         if (w.chain, x.id) not in parts:
-            rest = model.likelihood(withdrawn(understood.evidence, w.chain))
-            parts[w.chain, x.id] = lanes.add_column(clamped(model, rest, x, present=False))
+            parts[w.chain, x.id] = lanes.add_without(number[w.chain], [(x, False)])
     answers = lanes.run()
     doubted = list(dict.fromkeys(d for d, _, _ in asked))
     odds = dict(zip((d.id for d in doubted), answers.log_odds(doubted), strict=True))  # id -> (lanes,)

@@ -1,0 +1,436 @@
+"""One case, many what-ifs: findings that are entered or not, lane by lane, over a tree of only what they speak of.
+
+The evidence of a case comes as a `base` that holds in every what-if (age, sex) and as groups of findings, each of
+which is entered in one of its versions or not at all. All that a group says is a factor over the *core*, the variables
+that it shares with others:
+
+    phi_g(core) = sum over what only g speaks of, of P(findings of g and the states between | core)
+
+and the factor is 1 where the group is not entered, since then nothing depends on it. What is left is a small tree over
+the core; of it the marginals of the `kept` nodes are read. Exact for every network; small where the findings lie below
+few causes, as in diagnosis. What float64 cannot hold is asked of the whole model again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ddx.engine.belief import LaneAnswers
+from ddx.engine.cliquetree import Skeleton, skeleton_of
+from ddx.engine.elimination import Dense, sliced, sliced_factors, spread, sum_out
+from ddx.engine.factors import Factor, Factors
+from ddx.engine.kernel import SwitchedKernel, compiled
+from ddx.engine.likelihood import Evidence, finding_weights
+from ddx.engine.model import Model
+from ddx.engine.propagate import TRUSTED_ABOVE_NATS, Lanes, Switches
+from ddx.engine.structure import Structure
+from ddx.engine.triangulate import quick_elimination
+from ddx.errors import TooLarge
+
+Floats = npt.NDArray[np.float64]
+Longs = npt.NDArray[np.int64]
+Group = Sequence[Evidence]  # the versions in which some findings can be entered
+Weights = Mapping[int, Floats]  # node -> likelihood of each of its states
+
+LANES_AT_ONCE = 16  # without the kernel
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of a model, again and again: what holds throughout, what is switched, what is answered.
+
+    Something has to be kept, or there is nothing to ask.
+    """
+
+    base: Evidence
+    groups: tuple[Group, ...]
+    kept: tuple[str, ...]
+
+
+def case_tree(model: Model, question: Question) -> CaseTree:
+    """The tree of a question; the last one made stays beside the model and is not made again."""
+    kept = model.beside.get("case tree")
+    if not isinstance(kept, CaseTree) or kept.question != question:
+        kept = model.beside["case tree"] = CaseTree(model, question)
+    return kept
+
+
+class CaseTree:
+    """The lanes of one `Question`. Rows of likelihoods and marginals are the states of the kept nodes, in order.
+
+    Where the tree would hold more than `most_entries` (those of the model, if not said), the model itself is asked.
+    """
+
+    def __init__(self, model: Model, question: Question, most_entries: float | None = None) -> None:
+        self.model, self.question = model, question
+        self.spans: dict[str, tuple[int, int]] = {}
+        at = 0
+        for node in question.kept:
+            self.spans[node] = at, at + len(model.states[node])
+            at += len(model.states[node])
+        self.states = at
+        self._small: _Small | None
+        try:
+            self._small = _small(model, question, model.structure.entries if most_entries is None else most_entries)
+        except TooLarge:
+            self._small = None
+
+    def lanes(self, likelihood: Floats, versions: npt.ArrayLike) -> LaneAnswers:
+        """Marginals (kept states, lanes) and log P(lane) (lanes,) in nats; an impossible lane is zeros and -inf.
+
+        `likelihood` (kept states, lanes) comes on top of base and groups; `versions` (groups, lanes) is the version in
+        which a group is entered, -1 where it is not.
+        """
+        said, chosen = np.asarray(likelihood, dtype=np.float64), np.asarray(versions, dtype=np.int64)
+        if said.shape[0] != self.states or chosen.shape != (len(self.question.groups), said.shape[1]):
+            raise ValueError(f"lanes of shapes {said.shape} and {chosen.shape}")
+        if self._small is None:
+            return self._whole(said, chosen)
+        answers = self._small.run(said, chosen)
+        doubtful = ~(answers.log_evidence > TRUSTED_ABOVE_NATS)
+        if doubtful.any():
+            again = self._whole(said[:, doubtful], chosen[:, doubtful])
+            answers.marginals[:, doubtful] = again.marginals
+            answers.log_evidence[doubtful] = again.log_evidence
+        return answers
+
+    def factors(self, versions: Sequence[int]) -> list[Dense]:
+        """P(core, evidence) as factors by the number of the variable, for one version of each group, -1 for none.
+
+        Every kept node stands in one of them with all of its states.
+        """
+        if self._small is not None:
+            return self._small.factors(versions)
+        model, question = self.model, self.question
+        lane = model.likelihood(question.base)
+        for group, version in zip(question.groups, versions, strict=True):
+            lane *= model.likelihood(group[version]) if version >= 0 else 1.0
+        kept = [model.nodes.index(node) for node in question.kept]
+        found = sliced_factors(model.structure, model.parts, lane, kept)
+        for node, v in zip(question.kept, kept, strict=True):
+            own = lane[slice(*model.layout.spans[node])]
+            if np.count_nonzero(own) == 1:
+                found.append(Dense((v,), (own > 0).astype(np.float64)))
+        return found
+
+    def _whole(self, likelihood: Floats, versions: Longs) -> LaneAnswers:
+        """The same from the whole model."""
+        model, question = self.model, self.question
+        base = model.likelihood(question.base)
+        entered = [[model.likelihood(version) for version in group] for group in question.groups]
+        columns = np.repeat(base[:, None], likelihood.shape[1], axis=1)
+        for g, row in enumerate(versions.tolist()):
+            for lane, version in enumerate(row):
+                if version >= 0:
+                    columns[:, lane] *= entered[g][version]
+        rows = [slice(*model.layout.spans[node]) for node in question.kept]
+        for node, whole in zip(question.kept, rows, strict=True):
+            columns[whole] *= likelihood[slice(*self.spans[node])]
+        answers = model.lanes(columns)
+        kept = [answers.marginals[whole] for whole in rows]
+        return LaneAnswers(np.concatenate([np.empty((0, columns.shape[1])), *kept]), answers.log_evidence)
+
+
+class _Small:
+    """A tree over the core, with the factors of the groups as switched nodes."""
+
+    def __init__(self, structure: Structure, wanted: int, switched: Switched, base: Base) -> None:
+        self.structure, self.switched, self.base = structure, switched, base
+        module = compiled()
+        self._kernel = SwitchedKernel(module, structure, wanted, switched.tables) if module is not None else None
+        self._numpy = Lanes(structure, wanted) if module is None else None
+
+    def run(self, likelihood: Floats, versions: Longs) -> LaneAnswers:
+        """As `CaseTree.lanes`; lanes of very small probability are not to be trusted."""
+        of_part = versions[self.switched.group]  # (parts, lanes)
+        if self._kernel is not None:
+            marginals, log_evidence = self._kernel.lanes(likelihood, of_part)
+        else:
+            marginals, log_evidence = self._by_numpy(likelihood, of_part)
+        entered = versions >= 0
+        constants = np.where(entered, np.take_along_axis(self.switched.constants, np.maximum(versions, 0), 1), 0.0)
+        log_evidence += self.base.log_total + constants.sum(axis=0)
+        marginals[:, np.isneginf(log_evidence)] = 0.0
+        return LaneAnswers(marginals, log_evidence)
+
+    def factors(self, versions: Sequence[int]) -> list[Dense]:
+        """As `CaseTree.factors`."""
+        switched, cards = self.switched, self.base.cards
+        found = list(self.base.factors)
+        for g, scope, tables in zip(switched.group.tolist(), switched.scopes, switched.tables, strict=True):
+            if versions[g] >= 0:
+                found.append(Dense(scope, tables[versions[g]].reshape([cards[v] for v in scope])))
+        logs = [float(row[n]) for row, n in zip(switched.constants, versions, strict=True) if n >= 0]
+        return [*found, Dense((), np.asarray(math.exp(math.fsum(logs))))]
+
+    def _by_numpy(self, likelihood: Floats, of_part: Longs) -> tuple[Floats, Floats]:
+        assert self._numpy is not None
+        found = []
+        for first in range(0, likelihood.shape[1], LANES_AT_ONCE):
+            part = slice(first, first + LANES_AT_ONCE)
+            switches = Switches(self.switched.tables, of_part[:, part])
+            found.append(self._numpy.run(self.structure.potentials, likelihood[:, part], True, switches))
+        empty = np.empty((likelihood.shape[0], 0)), np.empty(0)
+        marginals, logs = zip(*(found or [empty]), strict=True)
+        return np.concatenate(marginals, axis=1), np.concatenate(logs)
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What holds in every what-if, as factors over the core, and the log of their whole sum."""
+
+    factors: tuple[Dense, ...]
+    cards: tuple[int, ...]
+    log_total: float
+
+
+@dataclass(frozen=True, slots=True)
+class Switched:
+    """What the groups say: for every part its group, its scope and its table in each version."""
+
+    group: Longs  # (parts,)
+    scopes: tuple[tuple[int, ...], ...]
+    tables: tuple[Floats, ...]  # (versions, configurations of the scope)
+    constants: Floats  # (groups, most versions) log of what depends on nothing
+
+
+def _small(model: Model, question: Question, most_entries: float) -> _Small:
+    """The tree of a question; TooLarge where it would hold more entries."""
+    split = _Split(model, question)
+    switched = _switched(model, split)
+    base = split.core_factors()
+    core = sorted(split.core - set(split.fixed))
+    number = {v: i for i, v in enumerate([*split.kept, *(v for v in core if v not in split.kept)])}
+    cards = tuple(model.parts.cards[v] for v in number)
+    static = [Factor(tuple(number[v] for v in d.scope), d.values) for d in base if d.scope]
+    gates = [tuple(number[v] for v in scope) for scope in switched.scopes]
+    shapes = [f.scope for f in static] + gates
+    entries, order = quick_elimination(cards, shapes)
+    if entries > most_entries:
+        raise TooLarge(f"a tree of {entries:,.0f} entries for one case")
+    everything = Factors(cards, tuple(Factor(scope, np.empty(0)) for scope in shapes), {})
+    skeleton = skeleton_of(everything, order)
+    constant = math.prod(float(d.values) for d in base if not d.scope)
+    structure, log_total = _dense(skeleton, cards, static, (len(split.kept), gates))
+    log_base = log_total + math.log(constant) if constant > 0 else -math.inf
+    return _Small(structure, len(split.kept), switched, Base(tuple(base), model.parts.cards, log_base))
+
+
+class _Split:
+    """Which variables are fixed by the base, which belong to one group alone, and which are the core."""
+
+    def __init__(self, model: Model, question: Question) -> None:
+        self.model = model
+        self.index = {node: v for v, node in enumerate(model.nodes)}
+        self.kept = [self.index[node] for node in question.kept]
+        self.base = self.weights(question.base)
+        self.fixed = {
+            v: int(np.argmax(w)) for v, w in self.base.items() if np.count_nonzero(w) == 1 and v not in self.kept
+        }
+        self.of_child = {scope[-1]: f for f, scope in enumerate(model.parts.scopes)}
+        self.core = self.above([*self.kept, *self.base])
+        self.groups = [[self.weights(version) for version in group] for group in question.groups]
+        below: dict[int, int] = {}  # variable -> the group at or below it, -1 where there are several
+        for g, versions in enumerate(self.groups):
+            for v in self.above({v for said in versions for v in said}):
+                below[v] = g if below.get(v, g) == g else -1
+        self.core |= {v for v, g in below.items() if g < 0}
+        self.own: list[list[int]] = [[] for _ in self.groups]  # of each group, what no one else speaks of
+        for v, g in below.items():
+            if v not in self.core:
+                self.own[g].append(v)
+
+    def weights(self, evidence: Evidence) -> dict[int, Floats]:
+        """The likelihood of each state of every node that evidence speaks of."""
+        found: dict[int, Floats] = {}
+        layout = self.model.layout
+        starts = self.model.structure.node_start
+        for name, said in evidence.items():
+            first, own = finding_weights(layout, name, said)
+            v = int(np.searchsorted(starts, first, side="right")) - 1
+            found[v] = found[v] * own if v in found else own
+        return found
+
+    def above(self, variables: Iterable[int], within: frozenset[int] | None = None) -> set[int]:
+        """These variables and all that they depend on, or of that only what lies `within`."""
+        scopes, found, waiting = self.model.parts.scopes, set(), list(variables)
+        while waiting:
+            v = waiting.pop()
+            if v not in found and (within is None or v in within):
+                found.add(v)
+                waiting += scopes[self.of_child[v]][:-1]
+        return found
+
+    def table(self, child: int, fixed: Mapping[int, int]) -> Dense:
+        """P(child | parents) where some variables have the state that they are fixed to."""
+        structure, parts, f = self.model.structure, self.model.parts, self.of_child[child]
+        scope = parts.scopes[f]
+        values = structure.tables[structure.factor_start[f] : structure.factor_start[f + 1]]
+        return sliced(scope, values.reshape([parts.cards[v] for v in scope]), fixed)
+
+    def core_factors(self) -> list[Dense]:
+        """The tables of the core and the likelihoods of the base."""
+        found = [self.table(v, self.fixed) for v in sorted(self.core)]
+        for v, w in self.base.items():
+            found.append(Dense((), np.asarray(w[self.fixed[v]])) if v in self.fixed else Dense((v,), w))
+        return found
+
+    def said(self, g: int, version: Weights) -> list[Dense]:
+        """What one version of a group says, as factors over the core."""
+        own = frozenset(self.own[g])
+        fixed = dict(self.fixed)
+        found = []
+        for v, w in version.items():
+            if v in own and np.count_nonzero(w) == 1:
+                fixed[v] = int(np.argmax(w))
+                found.append(Dense((), np.asarray(w[fixed[v]])))
+            elif v in self.fixed:
+                found.append(Dense((), np.asarray(w[self.fixed[v]])))
+            else:
+                found.append(Dense((v,), w))
+        needed = self.above(version, own)
+        found += [self.table(v, fixed) for v in sorted(needed)]
+        cards = dict(enumerate(self.model.parts.cards))
+        return sum_out(found, needed - set(fixed), cards)
+
+
+def _switched(model: Model, split: _Split) -> Switched:
+    """Every group's factors in all of its versions, those over fewer variables joined to those over more."""
+    cards = model.parts.cards
+    scopes, tables, groups = [], [], []
+    constants = np.zeros((len(split.groups), max((len(g) for g in split.groups), default=1)))
+    for g, versions in enumerate(split.groups):
+        parts: dict[tuple[int, ...], Floats] = {}
+        for n, version in enumerate(versions):
+            factors = sorted(split.said(g, version), key=lambda d: (-len(d.scope), d.scope))
+            constant = math.prod(float(d.values) for d in factors if not d.scope)
+            constants[g, n] = math.log(constant) if constant > 0 else -math.inf
+            for d in factors:
+                if not d.scope:
+                    continue
+                home = next((scope for scope in parts if set(d.scope) <= set(scope)), d.scope)
+                if home not in parts:
+                    parts[home] = np.ones((len(versions), *(cards[v] for v in home)))
+                parts[home][n] *= spread(d, home)
+        for scope, values in parts.items():
+            scopes.append(scope)
+            tables.append(values.reshape(len(versions), -1))
+            groups.append(g)
+    return Switched(np.array(groups, dtype=np.int64), tuple(scopes), tuple(tables), constants)
+
+
+def _dense(
+    skeleton: Skeleton, cards: Sequence[int], static: Sequence[Factor], asked: tuple[int, Sequence[tuple[int, ...]]]
+) -> tuple[Structure, float]:
+    """The structure with every entry of every clique, and the log of the sum of its static factors.
+
+    `asked` is how many variables, the first ones, are nodes, and the scopes of the gates, which are nodes after them.
+    """
+    nodes, gates = asked
+    sizes = [math.prod(cards[v] for v in scope) for scope in skeleton.scopes]
+    separators = [math.prod(cards[v] for v in shared) for shared in skeleton.separators]
+    spaces = [cards[v] for v in range(nodes)] + [math.prod(cards[v] for v in scope) for scope in gates]
+    node_start = _starts(spaces)
+    message_start = _starts(separators, int(node_start[-1]))
+    hosts = [skeleton.host[v] for v in range(nodes)] + list(skeleton.factor_host[len(static) :])
+    inputs: list[list[tuple[int, tuple[int, ...]]]] = [[] for _ in sizes]  # of each clique: begin, scope
+    place = []
+    for host, begin, scope in zip(hosts, node_start.tolist(), [*((v,) for v in range(nodes)), *gates], strict=False):
+        place.append(len(inputs[host]))
+        inputs[host].append((begin, scope))
+    child_input = [-1] * len(sizes)
+    for c in range(1, len(sizes)):
+        above = inputs[skeleton.parent[c]]
+        child_input[c] = len(above)
+        above.append((int(message_start[c]), skeleton.separators[c]))
+    blocks = [_block(scope, cards, own) for scope, own in zip(skeleton.scopes, inputs, strict=True)]
+    potentials, log_total = _conditionals(skeleton, cards, static)
+    firsts = [np.arange(count) * (size // count) for count, size in zip(separators, sizes, strict=True)]
+    entry_start = _starts(sizes)
+    nothing, none = np.zeros(1, dtype=np.int64), np.empty(0, dtype=np.int32)
+    structure = Structure(
+        node_start=node_start,
+        entry_start=entry_start,
+        level_start=_starts(np.bincount(skeleton.depth).tolist()),
+        parent=np.array(skeleton.parent, dtype=np.int32),
+        message_start=message_start,
+        segment_start=np.concatenate([*(f + entry_start[c] for c, f in enumerate(firsts)), entry_start[-1:]]),
+        input_count=np.array([len(own) for own in inputs], dtype=np.int32),
+        map_start=_starts([b.size for b in blocks]),
+        maps=np.concatenate([b.ravel() for b in blocks]),
+        node_clique=np.array(hosts, dtype=np.int32),
+        node_input=np.array(place, dtype=np.int32),
+        child_input=np.array(child_input, dtype=np.int32),
+        factor_clique=none,
+        factor_start=nothing,
+        factor_map_start=nothing,
+        factor_maps=none,
+        tables=np.empty(0),
+        potentials=potentials,
+    )
+    return structure, log_total
+
+
+def _block(
+    scope: Sequence[int], cards: Sequence[int], inputs: Sequence[tuple[int, tuple[int, ...]]]
+) -> npt.NDArray[np.int32]:
+    """(entries, inputs) the place of every input's message, for a clique with all of its entries."""
+    strides = np.zeros((len(scope), len(inputs)), dtype=np.int32)
+    for k, (_, own) in enumerate(inputs):
+        at = 1
+        for v in reversed(own):
+            strides[scope.index(v), k] = at
+            at *= cards[v]
+    begins = np.array([begin for begin, _ in inputs], dtype=np.int32)
+    half = len(scope) // 2
+    front = _codes([cards[v] for v in scope[:half]], strides[:half]) + begins
+    back = _codes([cards[v] for v in scope[half:]], strides[half:])
+    block: npt.NDArray[np.int32] = (front[:, None, :] + back[None, :, :]).reshape(len(front) * len(back), len(inputs))
+    return block
+
+
+def _codes(cards: Sequence[int], strides: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    """(configurations, inputs) the sum of state x stride over some variables, the last one fastest."""
+    codes = np.zeros((1, strides.shape[1]), dtype=np.int32)
+    for card, step in zip(cards, strides, strict=True):
+        states = np.arange(card, dtype=np.int32)[:, None] * step
+        codes = (codes[:, None, :] + states[None, :, :]).reshape(len(codes) * card, strides.shape[1])
+    return codes
+
+
+def _conditionals(skeleton: Skeleton, cards: Sequence[int], static: Sequence[Factor]) -> tuple[Floats, float]:
+    """(entries,) P(rest of the clique | separator) by the static factors, and the log of their whole sum."""
+    shapes = [[cards[v] for v in scope] for scope in skeleton.scopes]
+    values = [np.ones(shape) for shape in shapes]
+    for factor, c in zip(static, skeleton.factor_host, strict=False):
+        _multiply(values[c], skeleton.scopes[c], factor.scope, factor.values)
+    log_total = 0.0
+    for c in range(len(values) - 1, -1, -1):
+        shared = skeleton.separators[c]
+        rows = values[c].reshape(math.prod(cards[v] for v in shared), -1)
+        sums = rows.sum(axis=1)
+        rows /= np.where(sums > 0.0, sums, 1.0)[:, None]
+        peak = float(sums.max())
+        log_total += math.log(peak) if peak > 0.0 else -math.inf
+        if c and peak > 0.0:
+            above = skeleton.parent[c]
+            _multiply(values[above], skeleton.scopes[above], shared, (sums / peak).reshape([cards[v] for v in shared]))
+    return np.concatenate([v.ravel() for v in values]), log_total
+
+
+def _multiply(values: Floats, scope: Sequence[int], own: Sequence[int], factor: Floats) -> None:
+    """Multiply a factor over some axes (own order) into an array over all of them."""
+    order = sorted(range(len(own)), key=lambda k: scope.index(own[k]))
+    shape = [1] * len(scope)
+    for k in own:
+        shape[scope.index(k)] = values.shape[scope.index(k)]
+    values *= np.transpose(factor, order).reshape(shape)
+
+
+def _starts(counts: Sequence[int], first: int = 0) -> Longs:
+    return np.concatenate([[first], first + np.cumsum(counts, dtype=np.int64)]).astype(np.int64)
