@@ -36,7 +36,9 @@ typedef struct {
     double *values;            /* (entries,) what all lanes share of the product of an entry */
     double log_scale[LANES];
     int64_t *shared, *own;     /* (most inputs,) inputs that are the same in all lanes, and those that differ */
-    const double **given;      /* (nodes,) the messages of a switched node where all lanes share them, else NULL */
+    const double **from;       /* (most inputs,) where the message of each shared input begins: place 0 of the buffer */
+    int64_t *apart;            /* (most inputs,) how far apart its numbers are */
+    const double **given;      /* (nodes,) the message of a switched node where all lanes share it, else NULL */
     char *busy;                /* (cliques,) something was observed here or below */
     char *seen;                /* (nodes,) something was observed of the node */
     char *differs;             /* (nodes,) not in all lanes the same */
@@ -58,14 +60,14 @@ typedef struct {
     PyObject *labels;     /* ((state, ...), ...) */
     PyObject *asked;      /* the last evidence answered, as (node, state, node, state, ...) */
     PyObject *answered;   /* its answer */
-    Work own;             /* room for one case, used again and again */
-    int own_made, own_busy;
+    Work own, wide;       /* room for one case and for LANES, used again and again */
+    int own_made, own_busy, wide_made, wide_busy;
 } Plan;
 
 static void work_free(Work *w)
 {
     free(w->message); free(w->reached); free(w->scale); free(w->values); free(w->shared); free(w->own);
-    free((void *)w->given); free(w->busy); free(w->seen); free(w->differs); free(w->split);
+    free((void *)w->from); free(w->apart); free((void *)w->given); free(w->busy); free(w->seen); free(w->differs); free(w->split);
 }
 
 static int work_make(Work *w, const Plan *p, int64_t width)
@@ -76,13 +78,15 @@ static int work_make(Work *w, const Plan *p, int64_t width)
     w->values = malloc(sizeof(double) * p->entries);
     w->shared = malloc(sizeof(int64_t) * (p->most_inputs + 1));
     w->own = malloc(sizeof(int64_t) * (p->most_inputs + 1));
+    w->from = malloc(sizeof(double *) * (p->most_inputs + 1));
+    w->apart = malloc(sizeof(int64_t) * (p->most_inputs + 1));
     w->given = calloc(p->nodes + 1, sizeof(double *));
     w->busy = malloc(p->cliques);
     w->seen = malloc(p->nodes + 1);
     w->differs = calloc(p->nodes + 1, 1);
     w->split = malloc(p->cliques);
-    if (w->message && w->reached && w->scale && w->values && w->shared && w->own && w->given && w->busy && w->seen &&
-        w->differs && w->split)
+    if (w->message && w->reached && w->scale && w->values && w->shared && w->own && w->from && w->apart && w->given &&
+        w->busy && w->seen && w->differs && w->split)
         return 1;
     work_free(w);
     return 0;
@@ -106,7 +110,7 @@ static void mark_busy(const Plan *p, Work *w)
 }
 
 /* The inputs of a clique whose messages are not all ones: first those that all lanes share, then the others. */
-static void used_inputs(const Plan *p, int64_t c, const Work *w, int64_t *shared, int64_t *own)
+static void used_inputs(const Plan *p, int64_t c, const Work *w, int64_t *shared, int64_t *own, const int64_t width)
 {
     const int32_t *owner = p->owner + p->owner_start[c];
     *shared = *own = 0;
@@ -114,20 +118,26 @@ static void used_inputs(const Plan *p, int64_t c, const Work *w, int64_t *shared
         const int32_t o = owner[k];
         if (!(o >= 0 ? w->seen[o] : w->busy[-1 - o])) continue;
         if (o >= 0 ? w->differs[o] : w->split[-1 - o]) w->own[(*own)++] = k;
-        else w->shared[(*shared)++] = k;
+        else {
+            const int given = o >= 0 && w->given[o];
+            w->from[*shared] = given ? w->given[o] - p->node_start[o] : w->message;
+            w->apart[*shared] = given ? 1 : width;
+            w->shared[(*shared)++] = k;
+        }
     }
 }
 
 /* What all lanes share of an entry's product. */
-INLINE double shared_value(const Plan *p, const Work *w, int64_t c, const int32_t *row, int64_t count, double value,
-                           const int W)
+INLINE double shared_value(const Work *w, const int32_t *row, int64_t count, double value)
 {
-    const int32_t *owner = p->owner + p->owner_start[c];
-    for (int64_t k = 0; k < count && value != 0.0; k++) {
-        const int32_t o = owner[w->shared[k]], place = row[w->shared[k]];
-        value *= o >= 0 && w->given[o] ? w->given[o][place - p->node_start[o]] : w->message[(int64_t)place * W];
+    double other = 1.0;
+    int64_t k = 0;
+    for (; k + 1 < count; k += 2) {
+        value *= w->from[k][row[w->shared[k]] * w->apart[k]];
+        other *= w->from[k + 1][row[w->shared[k + 1]] * w->apart[k + 1]];
     }
-    return value;
+    if (k < count) value *= w->from[k][row[w->shared[k]] * w->apart[k]];
+    return value * other;
 }
 
 INLINE void own_values(double *RESTRICT value, double shared, const int32_t *row, const int64_t *own, int64_t count,
@@ -145,7 +155,7 @@ INLINE void up_clique(const Plan *p, Work *w, int64_t c, const int W)
     const int64_t inputs = p->input_count[c], first = p->entry_start[c];
     const int32_t *map = p->maps + p->map_start[c];
     int64_t shared, own;
-    used_inputs(p, c, w, &shared, &own);
+    used_inputs(p, c, w, &shared, &own, W);
     double *message = w->message, *scale = w->scale + c * W, peak[LANES];
     for (int l = 0; l < W; l++) peak[l] = 0.0;
     for (int64_t s = p->message_start[c]; s < p->message_start[c + 1]; s++) {
@@ -154,7 +164,7 @@ INLINE void up_clique(const Plan *p, Work *w, int64_t c, const int W)
         for (int l = 0; l < W; l++) sum[l] = 0.0;
         for (int64_t e = segment[0]; e < segment[1]; e++) {
             const int32_t *row = map + (e - first) * inputs;
-            const double alike = shared_value(p, w, c, row, shared, p->potentials[e], W);
+            const double alike = shared_value(w, row, shared, p->potentials[e]);
             w->values[e] = alike;
             if (W == 1 || !own) sum[0] += alike;
             else if (alike != 0.0) {
@@ -185,7 +195,7 @@ INLINE void down_clique(const Plan *p, Work *w, int64_t c, const int W)
     const int32_t *map = p->maps + p->map_start[c], *told = p->told + p->owner_start[c];
     int64_t shared = 0, own = 0;
     if (!told_count) return;
-    if (w->busy[c]) used_inputs(p, c, w, &shared, &own);
+    if (w->busy[c]) used_inputs(p, c, w, &shared, &own, W);
     const double *scale = w->scale + c * W, *alike = w->busy[c] ? w->values : p->potentials;
     double *RESTRICT reached = w->reached;
     for (int64_t s = p->message_start[c]; s < p->message_start[c + 1]; s++) {
@@ -228,7 +238,8 @@ INLINE void upward(const Plan *p, Work *w, double *log_evidence, const int W)
 INLINE void downward(const Plan *p, Work *w, const int W)
 {
     const double *total = w->message + p->message_start[0] * W;
-    memset(w->reached, 0, sizeof(double) * p->messages * W);
+    memset(w->reached, 0, sizeof(double) * p->node_start[p->wanted] * W);
+    memset(w->reached + p->states * W, 0, sizeof(double) * (p->messages - p->states) * W);
     for (int l = 0; l < W; l++) w->reached[p->message_start[0] * W + l] = total[l] > 0.0;
     for (int64_t c = 0; c < p->cliques; c++) down_clique(p, w, c, W);
 }
@@ -404,6 +415,7 @@ static void plan_free(PyObject *capsule)
     Py_XDECREF(p->index); Py_XDECREF(p->names); Py_XDECREF(p->labels);
     Py_XDECREF(p->asked); Py_XDECREF(p->answered);
     if (p->own_made) work_free(&p->own);
+    if (p->wide_made) work_free(&p->wide);
     free(p->owner_start); free(p->owner); free(p->told); free(p->told_count);
     free(p);
 }
@@ -470,6 +482,21 @@ static PyObject *kernel_plan(PyObject *self, PyObject *args)
     return capsule;
 }
 
+/* Room for LANES: the plan's own, or another where that is in use by another thread. NULL where there is none. */
+static Work *wide_work(Plan *p, Work *other)
+{
+    if (p->wide_busy) return work_make(other, p, LANES) ? other : NULL;
+    if (!p->wide_made && !(p->wide_made = work_make(&p->wide, p, LANES))) return NULL;
+    p->wide_busy = 1;
+    return &p->wide;
+}
+
+static void wide_done(Plan *p, Work *used)
+{
+    if (used == &p->wide) p->wide_busy = 0;
+    else work_free(used);
+}
+
 /* lanes(plan, address of likelihood, of marginals or 0, of log evidence, lanes, addresses of tables, starts, modes);
    the last three are 0 for a plan without switches */
 static PyObject *kernel_lanes(PyObject *self, PyObject *args)
@@ -484,14 +511,14 @@ static PyObject *kernel_lanes(PyObject *self, PyObject *args)
     Plan *p = PyCapsule_GetPointer(capsule, PLAN);
     const Switches given = {(const double *)(uintptr_t)tables, (const int64_t *)(uintptr_t)starts,
                             (const int64_t *)(uintptr_t)modes};
-    Work w;
+    Work other, *w;
     if (!p) return NULL;
-    if (!work_make(&w, p, LANES)) return PyErr_NoMemory();
+    if (!(w = wide_work(p, &other))) return PyErr_NoMemory();
     Py_BEGIN_ALLOW_THREADS
-    run_lanes(p, &w, (const double *)(uintptr_t)likelihood, tables ? &given : NULL, (double *)(uintptr_t)marginals,
+    run_lanes(p, w, (const double *)(uintptr_t)likelihood, tables ? &given : NULL, (double *)(uintptr_t)marginals,
               (double *)(uintptr_t)log_evidence, lanes);
     Py_END_ALLOW_THREADS
-    work_free(&w);
+    wide_done(p, w);
     Py_RETURN_NONE;
 }
 
@@ -504,14 +531,14 @@ static PyObject *kernel_batch(PyObject *self, PyObject *args)
     long long cases;
     if (!PyArg_ParseTuple(args, "OKKKL", &capsule, &observed, &marginals, &log_evidence, &cases)) return NULL;
     Plan *p = PyCapsule_GetPointer(capsule, PLAN);
-    Work w;
+    Work other, *w;
     if (!p) return NULL;
-    if (!work_make(&w, p, LANES)) return PyErr_NoMemory();
+    if (!(w = wide_work(p, &other))) return PyErr_NoMemory();
     Py_BEGIN_ALLOW_THREADS
-    run_batch(p, &w, (const int64_t *)(uintptr_t)observed, (double *)(uintptr_t)marginals,
+    run_batch(p, w, (const int64_t *)(uintptr_t)observed, (double *)(uintptr_t)marginals,
               (double *)(uintptr_t)log_evidence, cases);
     Py_END_ALLOW_THREADS
-    work_free(&w);
+    wide_done(p, w);
     Py_RETURN_NONE;
 }
 
