@@ -18,7 +18,6 @@ Anything that is not a DdxError is a bug and shows a traceback.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from itertools import islice
 
@@ -97,5 +96,12 @@ def sentence(message: str, *, where: str = "", remedy: str = "") -> str:
 
 def near_misses(word: str, known: Iterable[str]) -> str:
     """`Did you mean a or b?`, or nothing where no known word is close."""
-    close = difflib.get_close_matches(word, list(islice(dict.fromkeys(known), MOST_COMPARED)), n=3, cutoff=0.6)
+    close = closest(word, islice(dict.fromkeys(known), MOST_COMPARED), 3)
     return f"Did you mean {' or '.join(close)}?" if close else ""
+
+
+def closest(word: str, known: Iterable[str], count: int) -> list[str]:
+    """The known words most like a word, most like first; those that are hardly like it are left out."""
+    import difflib
+
+    return difflib.get_close_matches(word, list(known), n=count, cutoff=0.6)

@@ -10,24 +10,25 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ddx import __version__
 from ddx.documents import read_bytes
 from ddx.errors import UnknownName, near_misses
-from ddx.knowledge import catalog, codec
-from ddx.knowledge import spec as clinical
-from ddx.knowledge.lexicon import Entry, Lexicon, of_network, of_states
+from ddx.knowledge import catalog, outline
+from ddx.knowledge.lexicon import Entry, Lexicon, of_states
+from ddx.knowledge.outline import Outline, Setting
 from ddx.storage import write_atomically
 
 if TYPE_CHECKING:
     from pgmpy.models import DiscreteBayesianNetwork
 
     from ddx.engine.model import Model
+    from ddx.knowledge import spec as clinical
     from ddx.knowledge.bayesnet import BayesNet
 
 FORMAT = f"1 {__version__}"  # of what is kept in the cache: raise the number when it changes between releases
@@ -35,10 +36,11 @@ FORMAT = f"1 {__version__}"  # of what is kept in the cache: raise the number wh
 
 @dataclass(frozen=True)
 class Network:
-    """A network as loaded: a clinical one (`spec`), or one of another tool (`foreign`), which has no roles or settings.
+    """A network as loaded: a clinical one (`outline`), or one of another tool (`foreign`), without roles or settings.
 
-    With a roles file, `spec` says what the variables of another tool's file are, and `numbers` is that file.
-    `sha256` identifies its content whatever its layout; `key` the bytes it was read from.
+    `spec` is all that the author of a clinical network wrote, read when it is asked for. With a roles file, it says
+    what the variables of another tool's file are, and `numbers` is that file. `sha256` identifies the content of a
+    network whatever its layout; `key` the bytes it was read from.
     """
 
     name: str
@@ -46,32 +48,36 @@ class Network:
     title: str
     sha256: str
     key: str
-    spec: clinical.Network | None = None
+    outline: Outline | None = None
     foreign: BayesNet | None = None
     numbers: Path | None = None
+    read_spec: Callable[[], clinical.Network] | None = field(default=None, repr=False, compare=False)
+
+    @cached_property
+    def spec(self) -> clinical.Network | None:
+        """What the author wrote, every number with its basis; None for a network of another tool."""
+        return self.read_spec() if self.read_spec is not None else None
 
     @property
-    def settings(self) -> Mapping[str, clinical.Setting]:
+    def settings(self) -> Mapping[str, Setting]:
         """Settings by name; none for a network of another tool."""
-        return self.spec.settings if self.spec else {}
+        return self.outline.settings if self.outline else {}
 
     @property
     def default_setting(self) -> str | None:
-        return self.spec.default_setting if self.spec else None
+        return self.outline.default_setting if self.outline else None
 
     @cached_property
     def lexicon(self) -> Lexicon:
         """The names of the network."""
-        if self.spec is not None:
-            return of_network(self.spec)
+        if self.outline is not None:
+            return self.outline.lexicon
         return of_states(self.foreign.states if self.foreign else {})
 
-    @cached_property
+    @property
     def beyond(self) -> Lexicon | None:
         """The names of the larger network that this is a view of; None where it is no view."""
-        if self.spec is None or self.spec.view is None:
-            return None
-        return of_network(replace(self.spec, view=None))
+        return self.outline.beyond if self.outline else None
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -163,77 +169,113 @@ def _with_roles(path: Path, numbers: Path | None = None) -> Network:
 
     file = numbers or numbers_of(path)
     key = _sha256(f"{_sha256(read_bytes(path))} {_sha256(read_bytes(file))}".encode())
-    kept = _kept(key)
-    if kept is not None:
-        return replace(kept, numbers=file)
-    from ddx.exchange.files import read_network
-    from ddx.knowledge.roles import applied, read_roles
 
-    roles, document = read_roles(path)
-    found = applied(roles, read_network(file), document)
-    content = {"format": FORMAT, "key": key, "built_on": {}, "sha256": key, "spec": codec.to_plain(found)}
-    _keep(key, json.dumps(content, ensure_ascii=False, separators=(",", ":")))
-    return replace(_of_content(found, key, key, {}), numbers=file)
+    def read() -> clinical.Network:
+        from ddx.exchange.files import read_network
+        from ddx.knowledge.roles import applied, read_roles
+
+        roles, document = read_roles(path)
+        return applied(roles, read_network(file), document)
+
+    return replace(_kept(key, read) or _read(key, read, {}, key), numbers=file)
 
 
 def _clinical(path: Path) -> Network:
     """A clinical network, from the cache where its bytes, and those of what it builds on, were read before."""
+
+    def read() -> clinical.Network:
+        from ddx.knowledge.load import load as load_clinical
+
+        return load_clinical(path, catalog.networks())
+
     key = _sha256(read_bytes(path))
-    kept = _kept(key)
+    kept = _kept(key, read)
     if kept is not None:
         return kept
     from ddx.knowledge.load import files_below
-    from ddx.knowledge.load import load as load_clinical
 
-    known = catalog.networks()
-    found = load_clinical(path, known)
+    built_on = {str(base): _sha256(read_bytes(base)) for base in files_below(path, catalog.networks())}
+    return _read(key, read, built_on)
+
+
+Read = Callable[[], "clinical.Network"]
+
+
+def _read(key: str, read: Read, built_on: Mapping[str, str], sha256: str | None = None) -> Network:
+    """A network as its author wrote it; what a question needs to know of it is kept apart from its numbers."""
+    from ddx.knowledge import codec
+    from ddx.knowledge.provenance import tally
+
+    found = read()
     plain = codec.to_plain(found)
     canonical = json.dumps(plain, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    built_on = {str(base): _sha256(read_bytes(base)) for base in files_below(path, known)}
-    sha256 = _sha256(canonical.encode())
     content = {
         "format": FORMAT,
         "key": key,
         "built_on": built_on,
-        "sha256": sha256,
-        "spec": plain,
+        "sha256": sha256 or _sha256(canonical.encode()),
+        "name": [found.header.name, found.header.version, found.header.title],
+        "outline": outline.to_plain(outline.outline_of(found, tally(found))),
     }
-    _keep(key, json.dumps(content, ensure_ascii=False, separators=(",", ":")))
-    return _of_content(found, sha256, key, built_on)
+    _keep(key, "outline", content)
+    _keep(key, "spec", {"format": FORMAT, "key": key, "built_on": built_on, "spec": plain})
+    return _of_content(content, lambda: found)
 
 
-def _of_content(found: clinical.Network, sha256: str, key: str, built_on: Mapping[str, str]) -> Network:
+def _of_content(content: Mapping[str, Any], read: Read) -> Network:
+    key, built_on = content["key"], content["built_on"]
     whole = _sha256(" ".join([key, *built_on.values()]).encode()) if built_on else key
-    header = found.header
-    return Network(header.name, header.version, header.title, sha256, whole, spec=found)
+    known = outline.of_plain(content["outline"])
+    name, version, title = content["name"]
+    return Network(name, version, title, content["sha256"], whole, outline=known, read_spec=read)
 
 
-def _kept(key: str) -> Network | None:
+def _kept(key: str, read: Read) -> Network | None:
     """The network that was read from these bytes, unless a file that it builds on has changed since."""
+
+    def read_kept() -> clinical.Network:
+        from ddx.knowledge import codec
+        from ddx.knowledge import spec as clinical
+
+        content = _content(key, "spec")
+        try:
+            return codec.of_plain(clinical.Network, content["spec"]) if content is not None else read()
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return read()
+
+    content = _content(key, "outline")
     try:
-        content = json.loads(_place(key).read_text(encoding="utf-8"))
+        return _of_content(content, read_kept) if content is not None else None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _content(key: str, what: str) -> Mapping[str, Any] | None:
+    """What was kept of a network, if it was kept by this version and nothing that it builds on has changed."""
+    try:
+        content: dict[str, Any] = json.loads(_place(key, what).read_text(encoding="utf-8"))
         if content["format"] != FORMAT or content["key"] != key:
             return None
         if any(_sha256(Path(base).read_bytes()) != was for base, was in content["built_on"].items()):
             return None
-        found = codec.of_plain(clinical.Network, content["spec"])
-        return _of_content(found, content["sha256"], key, content["built_on"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+    return content
 
 
-def _keep(key: str, text: str) -> None:
+def _keep(key: str, what: str, content: Mapping[str, Any]) -> None:
     """Write to the cache; a folder that cannot be written is no error."""
-    place = _place(key)
+    place = _place(key, what)
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     with contextlib.suppress(OSError):
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_atomically(place, text.encode(), 0o600)
 
 
-def _place(key: str) -> Path:
+def _place(key: str, what: str) -> Path:
     from ddx.engine.cache import folder
 
-    return folder() / f"{key}.network.json"
+    return folder() / f"{key}.{what}.json"
 
 
 def _sha256(data: bytes) -> str:

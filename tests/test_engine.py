@@ -157,17 +157,34 @@ def test_the_cache_gives_back_what_was_stored(tmp_path: Path, monkeypatch: pytes
     assert file.stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize("place", [3, 40, 300, -5])
-def test_a_damaged_cache_is_as_good_as_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: int) -> None:
+@pytest.mark.parametrize("place", [3, 12, 40, 300, -5])
+def test_a_damaged_cache_never_answers_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: int) -> None:
+    """Damage to the first part is as good as no file; damage to the tree, seen only when it is read, is made good."""
     monkeypatch.setenv("DDX_CACHE_DIR", str(tmp_path))
-    cache.store("key", compile_network(star(3, (0.1, 0.9))), {})
+    model = compile_network(star(3, (0.1, 0.9)))
+    cache.store("key", model, {})
     (file,) = tmp_path.iterdir()
     data = bytearray(file.read_bytes())
     data[place] ^= 0xFF
     file.write_bytes(bytes(data))
-    assert cache.fetch("key") is None
-    file.write_bytes(bytes(data[:50]))
-    assert cache.fetch("key") is None
+    kept = cache.fetch("key")
+    assert (kept is None) == (place > 0)
+    if kept is not None:
+        assert dict(kept.model.posteriors({"f0": "present"})) == dict(model.posteriors({"f0": "present"}))
+    for length in (50, 100, len(data) - 1):
+        file.write_bytes(bytes(data[:length]))
+        assert cache.fetch("key") is None
+
+
+def test_a_cache_file_that_goes_away_is_made_good(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DDX_CACHE_DIR", str(tmp_path))
+    model = compile_network(star(3, (0.1, 0.9)))
+    cache.store("key", model, {})
+    kept = cache.fetch("key")
+    assert kept is not None
+    for file in tmp_path.iterdir():
+        file.unlink()
+    assert dict(kept.model.posteriors({"f0": "present"})) == dict(model.posteriors({"f0": "present"}))
 
 
 def test_one_network_compiles_to_the_same_bytes_whatever_the_hash_seed() -> None:

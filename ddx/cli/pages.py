@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ddx.reasoning.provenance import tally
 from ddx.reasoning.standing import standing
 from ddx.reasoning.weights import reasons
 from ddx.report.text import Options, Page
@@ -19,5 +18,5 @@ def page_of(question: Asked, answer: Differential, surface: Surface, options: Op
     """Everything the page is written from; what is doubted though serious also learns what explained it away."""
     parts = standing(answer)
     why = reasons(question.network, question.model, answer, (*parts.serious, *parts.against))
-    counted = tally(question.network.spec) if question.network.spec else None
+    counted = question.network.outline.tally if question.network.outline else None
     return Page(question.network, answer, why, counted, surface, options or Options())

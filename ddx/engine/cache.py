@@ -1,8 +1,10 @@
 """Compiled models on disk, so that a network is compiled once.
 
-One file a model: a magic line, the length of the head, the SHA-256 of everything after it, the head (JSON), then the
-arrays, each aligned to 64 bytes and used in place. Nothing is unpickled. A file that is damaged, of another version or
-of another byte order is as good as none; a folder that cannot be written is no error.
+One file a model, in two parts. The first is read at once: a magic line, the length of the head and of the part, its
+SHA-256, the head (JSON), and the arrays of the factors. The second, read when the tree is first needed, are the arrays
+of the tree; the head has its length and SHA-256. Arrays are aligned to 64 bytes and used in place. Nothing is
+unpickled. A file that is damaged, of another version or of another byte order is as good as none; a folder that cannot
+be written is no error.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,14 +24,16 @@ import numpy as np
 import numpy.typing as npt
 
 from ddx.engine.belief import Layout
-from ddx.engine.model import Model, Settings
+from ddx.engine.model import Makers, Model, Settings, compile_network
 from ddx.engine.structure import Parts, Structure
 from ddx.knowledge.bayesnet import BayesNet, LocalModel, NoisyMax, Table, Term
 from ddx.storage import write_atomically
 
 MAGIC = b"ddx-model\n"
-VERSION = 2  # of this layout and of the compiler: raise it when either changes
+VERSION = 3  # of this layout and of the compiler: raise it when either changes
 ALIGNED = 64
+FRONT = 64  # bytes: the magic line, two lengths, a SHA-256, and nothing
+FACTORS = ("factor_start", "tables", "terms")  # arrays of the first part
 Json = Mapping[str, Any]  # whatever the caller keeps beside the model
 
 
@@ -69,12 +73,17 @@ def store(key: str, model: Model, header: Json) -> bool:
 
 def fetch(key: str) -> Entry | None:
     """The model kept under a key, or None where there is none that can be trusted."""
+    path = _path(key)
     try:
-        content = _path(key).read_bytes()
-    except OSError:
+        with path.open("rb") as file:
+            front = file.read(FRONT)
+            if front[: len(MAGIC)] != MAGIC or len(front) < FRONT:
+                return None
+            first = file.read(int.from_bytes(front[len(MAGIC) + 8 : len(MAGIC) + 16], "little"))
+    except (OSError, OverflowError, MemoryError):
         return None
     try:
-        return _unpack(content)
+        return _unpack(path, front, first)
     except (ValueError, KeyError, TypeError, IndexError):
         return None
 
@@ -87,34 +96,53 @@ def _path(key: str) -> Path:
 def _pack(model: Model, header: str) -> bytes:
     arrays: dict[str, npt.NDArray[np.generic]] = model.structure.arrays()
     arrays["terms"] = _term_values(model.network)
-    places, blocks, at = [], [], 0
+    factors, factor_places = _blocks({name: arrays.pop(name) for name in FACTORS})
+    tree, tree_places = _blocks(arrays)
+    head = {
+        "version": VERSION,
+        "order": sys.byteorder,
+        "factors": factor_places,
+        "tree": {"arrays": tree_places, "length": len(tree), "sha256": hashlib.sha256(tree).hexdigest()},
+        "model": _describe(model),
+        "header": header,
+    }
+    text = json.dumps(head).encode()
+    text += b" " * (-len(text) % ALIGNED)
+    first = text + factors
+    front = MAGIC + b"".join(n.to_bytes(8, "little") for n in (len(text), len(first))) + hashlib.sha256(first).digest()
+    return front.ljust(FRONT, b"\0") + first + tree
+
+
+def _blocks(arrays: Mapping[str, npt.NDArray[np.generic]]) -> tuple[bytes, list[list[Any]]]:
+    """The bytes of some arrays, each aligned, and where each is: name, type, count, place."""
+    places: list[list[Any]] = []
+    blocks, at = [], 0
     for name, array in arrays.items():
         block = np.ascontiguousarray(array).tobytes()
         places.append([name, array.dtype.str, len(array), at])
         blocks.append(block + b"\0" * (-len(block) % ALIGNED))
         at += len(blocks[-1])
-    head = {"version": VERSION, "order": sys.byteorder, "arrays": places, "model": _describe(model), "header": header}
-    text = json.dumps(head).encode()
-    text += b" " * (-(len(MAGIC) + 8 + 32 + len(text)) % ALIGNED)
-    body = b"".join([text, *blocks])
-    return MAGIC + len(text).to_bytes(8, "little") + hashlib.sha256(body).digest() + body
+    return b"".join(blocks), places
 
 
-def _unpack(content: bytes) -> Entry | None:
-    start = len(MAGIC) + 40
-    if content[: len(MAGIC)] != MAGIC or len(content) < start:
+def _arrays(content: bytes, start: int, places: Iterable[Iterable[Any]]) -> dict[str, npt.NDArray[Any]]:
+    return {
+        name: np.frombuffer(content, dtype=np.dtype(kind), count=count, offset=start + at)
+        for name, kind, count, at in places
+    }
+
+
+def _unpack(path: Path, front: bytes, first: bytes) -> Entry | None:
+    start = len(MAGIC) + 16
+    if hashlib.sha256(first).digest() != front[start : start + 32]:
         return None
-    length = int.from_bytes(content[len(MAGIC) : len(MAGIC) + 8], "little")
-    if hashlib.sha256(memoryview(content)[start:]).digest() != content[start - 32 : start]:
-        return None
-    head = json.loads(content[start : start + length])
+    length = int.from_bytes(front[len(MAGIC) : len(MAGIC) + 8], "little")
+    head = json.loads(first[:length])
     if head["version"] != VERSION or head["order"] != sys.byteorder:
         return None
-    arrays = {
-        name: np.frombuffer(content, dtype=np.dtype(kind), count=count, offset=start + length + at)
-        for name, kind, count, at in head["arrays"]
-    }
-    return Entry(_rebuild(head["model"], arrays), head["header"])
+    if path.stat().st_size != FRONT + len(first) + head["tree"]["length"]:
+        return None
+    return Entry(_rebuild(head, _arrays(first, length, head["factors"]), (path, FRONT + len(first))), head["header"])
 
 
 def _describe(model: Model) -> dict[str, Any]:
@@ -138,6 +166,7 @@ def _describe(model: Model) -> dict[str, Any]:
         "of_node": list(model.parts.of_node.items()),
         "limit_bytes": model.settings.limit_bytes,
         "effort": model.settings.effort,
+        "entries": model.entries,
     }
 
 
@@ -146,23 +175,43 @@ def _term_values(network: BayesNet) -> npt.NDArray[np.float64]:
     return np.concatenate([np.empty(0), *flat])
 
 
-def _rebuild(told: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> Model:
-    terms = arrays.pop("terms")
-    structure = Structure(**arrays)
+def _rebuild(head: Mapping[str, Any], factors: dict[str, npt.NDArray[Any]], tree: tuple[Path, int]) -> Model:
+    """The model; its tree is read from the file, from a place in it on, when it is first needed."""
+    told = head["model"]
     states = {node: tuple(labels) for node, labels in told["states"]}
     events = {event: (node, tuple(labels)) for event, (node, labels) in told["events"]}
     of_node = {node: (first, last) for node, (first, last) in told["of_node"]}
-    parts = Parts(tuple(told["cards"]), tuple(map(tuple, told["scopes"])), of_node)
-    settings = Settings(told["limit_bytes"], told["effort"])
-    return Model(Layout.of(states, events), structure, parts, _network(told, states, parts, structure, terms), settings)
+    scopes = tuple(map(tuple, told["scopes"]))
+    parts = Parts(tuple(told["cards"]), scopes, of_node, factors["factor_start"], factors["tables"])
+    settings = Settings(told["limit_bytes"], told["effort"], told["entries"])
+    network = _network(told, states, parts, factors["terms"])
+
+    def structure() -> Structure:
+        arrays = _tree(tree, head["tree"])
+        if arrays is not None:
+            return Structure(**arrays, factor_start=parts.factor_start, tables=parts.tables)
+        limit, effort = settings.limit_bytes, settings.effort
+        return compile_network(network(), events=events, limit_bytes=limit, effort=effort).structure
+
+    return Model(Layout.of(states, events), parts, Makers(structure, network), settings)
+
+
+def _tree(place: tuple[Path, int], told: Mapping[str, Any]) -> dict[str, npt.NDArray[Any]] | None:
+    """The arrays of the tree, or None where the file has gone or is damaged."""
+    path, start = place
+    try:
+        with path.open("rb") as file:
+            file.seek(start)
+            content = file.read(told["length"] + 1)
+    except OSError:
+        return None
+    if hashlib.sha256(content).hexdigest() != told["sha256"]:
+        return None
+    return _arrays(content, 0, told["arrays"])
 
 
 def _network(
-    told: dict[str, Any],
-    states: dict[str, tuple[str, ...]],
-    parts: Parts,
-    structure: Structure,
-    terms: npt.NDArray[np.float64],
+    told: Mapping[str, Any], states: dict[str, tuple[str, ...]], parts: Parts, terms: npt.NDArray[np.float64]
 ) -> Callable[[], BayesNet]:
     """The network as it was compiled, put together when it is first asked for."""
 
@@ -180,8 +229,7 @@ def _network(
                 models[node] = NoisyMax(tuple(made))
             else:
                 shape = (*(len(states[nodes[p]]) for p in family), len(states[node]))
-                start = structure.factor_start[parts.of_node[node][0]]
-                values = structure.tables[start : start + int(np.prod(shape))].reshape(shape)
+                values = parts.table(parts.of_node[node][0]).reshape(shape)
                 models[node] = Table(tuple(nodes[p] for p in family), values)
         return BayesNet(told["name"], states, models, tuple(told["remarks"]))
 

@@ -14,6 +14,7 @@ few causes, as in diagnosis. What float64 cannot hold is asked of the whole mode
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -76,7 +77,7 @@ class CaseTree:
         self.states = at
         self._small: _Small | None
         try:
-            self._small = _small(model, question, model.structure.entries if most_entries is None else most_entries)
+            self._small = _small(model, question, model.entries if most_entries is None else most_entries)
         except TooLarge:
             self._small = None
 
@@ -111,7 +112,7 @@ class CaseTree:
         for group, version in zip(question.groups, versions, strict=True):
             lane *= model.likelihood(group[version]) if version >= 0 else 1.0
         kept = [model.nodes.index(node) for node in question.kept]
-        found = sliced_factors(model.structure, model.parts, lane, kept)
+        found = sliced_factors(model.parts, lane, kept)
         for node, v in zip(question.kept, kept, strict=True):
             own = lane[slice(*model.layout.spans[node])]
             if np.count_nonzero(own) == 1:
@@ -249,10 +250,10 @@ class _Split:
         """The likelihood of each state of every node that evidence speaks of."""
         found: dict[int, Floats] = {}
         layout = self.model.layout
-        starts = self.model.structure.node_start
+        starts = self.model.parts.node_start
         for name, said in evidence.items():
             first, own = finding_weights(layout, name, said)
-            v = int(np.searchsorted(starts, first, side="right")) - 1
+            v = bisect_right(starts, first) - 1
             found[v] = found[v] * own if v in found else own
         return found
 
@@ -268,10 +269,8 @@ class _Split:
 
     def table(self, child: int, fixed: Mapping[int, int]) -> Dense:
         """P(child | parents) where some variables have the state that they are fixed to."""
-        structure, parts, f = self.model.structure, self.model.parts, self.of_child[child]
-        scope = parts.scopes[f]
-        values = structure.tables[structure.factor_start[f] : structure.factor_start[f + 1]]
-        return sliced(scope, values.reshape([parts.cards[v] for v in scope]), fixed)
+        parts, factor = self.model.parts, self.of_child[child]
+        return sliced(parts.scopes[factor], parts.table(factor), fixed)
 
     def core_factors(self) -> list[Dense]:
         """The tables of the core and the likelihoods of the base."""

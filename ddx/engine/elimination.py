@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from ddx.engine.structure import Parts, Structure
+from ddx.engine.structure import Parts
 from ddx.errors import TooLarge
 
 Floats = npt.NDArray[np.float64]
@@ -25,21 +25,18 @@ class Dense:
     values: Floats
 
 
-def sliced_factors(structure: Structure, parts: Parts, likelihood: Floats, kept: Iterable[int]) -> list[Dense]:
+def sliced_factors(parts: Parts, likelihood: Floats, kept: Iterable[int]) -> list[Dense]:
     """The factors of P(all variables, evidence) without observed and barren variables.
 
     A node whose likelihood leaves one state is observed: its axis is gone, its likelihood a factor. A node that was not
     observed, is not `kept` and has no children left adds nothing and is left out, again and again.
     """
-    cards, starts = parts.cards, structure.node_start.tolist()
-    lanes = [likelihood[first:last] for first, last in pairwise(starts)]
+    lanes = [likelihood[first:last] for first, last in pairwise(parts.node_start)]
     fixed = {v: int(np.argmax(lane)) for v, lane in enumerate(lanes) if np.count_nonzero(lane) == 1}
     said = {v for v, lane in enumerate(lanes) if (lane != 1.0).any()}
     found = [_unary(v, lanes[v], fixed) for v in sorted(said)]
     for f in relevant_factors(parts.scopes, said | set(kept)):
-        scope = parts.scopes[f]
-        values = structure.tables[structure.factor_start[f] : structure.factor_start[f + 1]]
-        found.append(sliced(scope, values.reshape([cards[v] for v in scope]), fixed))
+        found.append(sliced(parts.scopes[f], parts.table(f), fixed))
     return found
 
 

@@ -33,11 +33,11 @@ def most_probable_explanations(model: Model, evidence: Evidence, count: int = 1)
         return ()
     cards = dict(enumerate(model.parts.cards))
     nodes = range(len(model.nodes))
-    factors = sliced_factors(model.structure, model.parts, lane, nodes)
+    factors = sliced_factors(model.parts, lane, nodes)
     hidden = {v for f in factors for v in f.scope if v >= len(nodes)}
     logs, shift = logs_of(sum_out(factors, hidden, cards))
     open_nodes = sorted({v for f in logs for v in f.scope})
-    starts = model.structure.node_start.tolist()
+    starts = model.parts.node_start
     fixed = {v: int(lane[starts[v] : starts[v + 1]].argmax()) for v in nodes if v not in open_nodes}
     found = []
     for weight, picked in islice(heaviest(logs, open_nodes, cards), count):

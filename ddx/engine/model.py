@@ -46,9 +46,11 @@ def compile_network(
     found, order = factorise(network, effort)
     structure = build(found, order, len(network.nodes), limit_bytes)
     of_node = {node: (span.start, span.stop) for node, span in found.of_node.items()}
-    parts = Parts(found.cards, tuple(factor.scope for factor in found.factors), of_node)
+    scopes = tuple(factor.scope for factor in found.factors)
+    parts = Parts(found.cards, scopes, of_node, structure.factor_start, structure.tables)
     structure = replace(structure, potentials=_potentials(structure, structure.tables))
-    return Model(Layout.of(network.states, named), structure, parts, lambda: network, Settings(limit_bytes, effort))
+    settings = Settings(limit_bytes, effort, structure.entries)
+    return Model(Layout.of(network.states, named), parts, Makers(lambda: structure, lambda: network), settings)
 
 
 def _potentials(structure: Structure, tables: Floats) -> Floats:
@@ -68,28 +70,29 @@ def _check_events(network: BayesNet, events: Events) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How a model was compiled, and is compiled anew where new numbers need new structure."""
+    """How a model was compiled, and is compiled anew where new numbers need new structure; how large it became."""
 
-    limit_bytes: int = LIMIT_BYTES
-    effort: int = EFFORT
+    limit_bytes: int
+    effort: int
+    entries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Makers:
+    """What a model fetches when it is first needed: its tree, and the network as it was compiled."""
+
+    structure: Callable[[], Structure]
+    network: Callable[[], BayesNet]
 
 
 class Model:
     """A compiled network; nothing about it changes. Made by `compile_network` or fetched from the cache."""
 
-    def __init__(
-        self,
-        layout: Layout,
-        structure: Structure,
-        parts: Parts,
-        network: Callable[[], BayesNet],
-        settings: Settings,
-    ) -> None:
+    def __init__(self, layout: Layout, parts: Parts, makers: Makers, settings: Settings) -> None:
         self.layout = layout
-        self.structure = structure
         self.parts = parts
         self.settings = settings
-        self._network = network
+        self._makers = makers
         self._last: tuple[Evidence, Belief] | None = None  # asked again, answered at once
         self.beside: dict[str, object] = {}  # what was last made from this model, by the room that made it
 
@@ -112,10 +115,20 @@ class Model:
 
     @cached_property
     def network(self) -> BayesNet:
-        return self._network()
+        return self._makers.network()
+
+    @cached_property
+    def structure(self) -> Structure:
+        """The compiled tree."""
+        return self._makers.structure()
+
+    @property
+    def entries(self) -> int:
+        """How many entries the cliques of the compiled tree have."""
+        return self.settings.entries
 
     def __repr__(self) -> str:
-        return f"<Model, {len(self.nodes)} nodes, {self.structure.cliques} cliques, {self.structure.entries:,} entries>"
+        return f"<Model, {len(self.nodes)} nodes, {self.structure.cliques} cliques, {self.entries:,} entries>"
 
     def likelihood(self, evidence: Evidence) -> Floats:
         """(states,) the evidence as a lane. UnknownFinding, UnknownState or CaseError where it cannot be read."""
@@ -189,7 +202,8 @@ class Model:
             limit, effort = self.settings.limit_bytes, self.settings.effort
             return compile_network(network, events=self.events, limit_bytes=limit, effort=effort)
         fresh = replace(self.structure, tables=flat, potentials=_potentials(self.structure, flat))
-        made = Model(self.layout, fresh, self.parts, lambda: network, self.settings)
+        parts = replace(self.parts, tables=flat)
+        made = Model(self.layout, parts, Makers(lambda: fresh, lambda: network), self.settings)
         made.share_plans(self)
         return made
 
@@ -223,7 +237,7 @@ class Model:
         return logspace.log_products(self.structure, self.structure.tables)
 
     def _one(self, lane: Floats) -> tuple[Floats, float]:
-        if self._kernel is None and self.structure.entries <= LEVELS_BELOW:
+        if self._kernel is None and self.entries <= LEVELS_BELOW:
             values, log_evidence = self._levels.run(self.structure.potentials, lane)
             if log_evidence > propagate.TRUSTED_ABOVE_NATS:
                 return values, log_evidence
@@ -264,7 +278,7 @@ class Model:
 
     def _width(self) -> int:
         """Lanes of one chunk."""
-        return max(1, min(256, WORKING_BYTES // (8 * self.structure.entries)))
+        return max(1, min(256, WORKING_BYTES // (8 * self.entries)))
 
     def _lanes_of(self, observed: npt.NDArray[np.int64]) -> Floats:
         node, state = self._state_axis

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
@@ -65,8 +66,21 @@ class Structure:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Which variables the factors speak of. The first variables are the nodes; the rest are hidden maxima."""
+    """The factors, and which variables they speak of. The first variables are the nodes; the rest are hidden maxima."""
 
     cards: tuple[int, ...]
     scopes: tuple[tuple[int, ...], ...]  # of each factor: parents ..., child
     of_node: Mapping[str, tuple[int, int]]  # node -> its factors, first and one past the last
+    factor_start: Longs  # (factors + 1,) into tables
+    tables: Floats  # all factors, flat, each with the axes of its scope
+
+    def table(self, factor: int) -> Floats:
+        """(parents ..., child) one factor."""
+        start, stop = self.factor_start[factor : factor + 2].tolist()
+        values: Floats = self.tables[start:stop].reshape([self.cards[v] for v in self.scopes[factor]])
+        return values
+
+    @property
+    def node_start(self) -> list[int]:
+        """Where the states of each node begin on the axis of all states, and where the last ones end."""
+        return [0, *accumulate(self.cards[: len(self.of_node)])]

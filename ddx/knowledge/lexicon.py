@@ -6,13 +6,15 @@ What fits nothing is refused with near misses, what fits several with the candid
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from ddx.errors import CaseError, UnknownFinding, UnknownName, UnknownState
+from ddx.errors import CaseError, UnknownFinding, UnknownName, UnknownState, closest
 from ddx.evidence import Observed
-from ddx.knowledge.spec import Finding, Network, Quantity
+
+if TYPE_CHECKING:
+    from ddx.knowledge.spec import Finding, Network, Quantity
 
 ABSENT = ("absent", "negative", "no", "normal", "none", "false", "poor")
 PRESENT = ("present", "positive", "yes", "abnormal", "true", "elevated", "increased", "good")
@@ -34,6 +36,19 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Scale:
+    """How a measured value maps to a state: states from low to high, separated by `cuts`.
+
+    A value that equals a cut belongs to the state above it, or below where `equal` is "below".
+    """
+
+    unit: str
+    cuts: tuple[float, ...]
+    states: tuple[str, ...]
+    equal: str = "above"
+
+
+@dataclass(frozen=True, slots=True)
 class Askable:
     """A finding or context variable as the lexicon needs it."""
 
@@ -42,7 +57,7 @@ class Askable:
     states: tuple[str, ...]
     absent: str | None
     present: str | None
-    quantity: Quantity | None = None
+    quantity: Scale | None = None
     state_aliases: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -79,8 +94,8 @@ class Lexicon:
     ) -> None:
         self.askables = {a.id: a for a in askables}
         self.entries = {e.id: e for e in entries}
-        self._words = words  # normalised word -> what it means; ids first
-        self._subjects = subjects  # key of a case's subject block -> context variable
+        self.words = words  # normalised word -> what it means; ids first
+        self.subjects = subjects  # key of a case's subject block -> context variable
 
     def finding(self, name: str) -> Askable:
         """The finding or context variable of that name; UnknownFinding with near misses."""
@@ -135,19 +150,19 @@ class Lexicon:
         """The `subject` block of a case as observations of context variables; unknown keys are refused."""
         found = []
         for key, value in subject.items():
-            if key not in self._subjects:
-                known = ", ".join(self._subjects) or "none"
+            if key not in self.subjects:
+                known = ", ".join(self.subjects) or "none"
                 raise CaseError(f"subject has the key {key!r}, but this network knows {known}.")
-            found.append(Observed(self._subjects[key], value, where="subject"))
+            found.append(Observed(self.subjects[key], value, where="subject"))
         return found
 
     def search(self, text: str) -> tuple[Meant, ...]:
         """Everything whose id, label, alias or synonym contains the text, or is close to it."""
         wanted = _fold(text)
-        hits = [m for word, meant in self._words.items() if wanted in word for m in meant]
+        hits = [m for word, meant in self.words.items() if wanted in word for m in meant]
         if not hits:
-            close = difflib.get_close_matches(wanted, self._words, n=8, cutoff=0.6)
-            hits = [m for word in close for m in self._words[word]]
+            close = closest(wanted, self.words, 8)
+            hits = [m for word in close for m in self.words[word]]
         return tuple(dict.fromkeys(hits))
 
     def _named(self, observed: Observed) -> tuple[Askable, str | None]:
@@ -162,12 +177,12 @@ class Lexicon:
 
     def _resolve(self, name: str, kinds: tuple[str, ...]) -> Meant | None:
         word = _fold(name)
-        exact = [m for m in self._words.get(word, ()) if m.kind in kinds]
+        exact = [m for m in self.words.get(word, ()) if m.kind in kinds]
         if exact:
             return exact[0]
         hits = [
             m
-            for known, meant in self._words.items()
+            for known, meant in self.words.items()
             if word and known.startswith(word)
             for m in meant
             if m.kind in kinds
@@ -181,9 +196,9 @@ class Lexicon:
         return hits[0] if hits else None
 
     def _hint(self, name: str, kinds: tuple[str, ...]) -> str:
-        words = [w for w, meant in self._words.items() if any(m.kind in kinds for m in meant)]
-        close = difflib.get_close_matches(_fold(name), words, n=3, cutoff=0.6)
-        ids = dict.fromkeys(next(m.id for m in self._words[w] if m.kind in kinds) for w in close)
+        words = [w for w, meant in self.words.items() if any(m.kind in kinds for m in meant)]
+        close = closest(_fold(name), words, 3)
+        ids = dict.fromkeys(next(m.id for m in self.words[w] if m.kind in kinds) for w in close)
         return f"Did you mean {' or '.join(ids)}?" if ids else "`ddx find TEXT` looks names up."
 
 
@@ -262,9 +277,9 @@ def _entry_of_state(entries: tuple[Entry, ...], node: str, state: str) -> str:
 def _askables(network: Network) -> Iterable[Askable]:
     for fid, f in _chosen_findings(network).items():
         states = (*f.states, "not_applicable") if f.model.kind == "attribute" else f.states
-        yield Askable(fid, f.label, states, *_poles(f.states, f.absent, f.present), f.quantity)
+        yield Askable(fid, f.label, states, *_poles(f.states, f.absent, f.present), _scale(f.quantity))
     for cid, c in network.context.items():
-        yield Askable(cid, c.label, c.states, None, None, c.quantity, c.aliases)
+        yield Askable(cid, c.label, c.states, None, None, _scale(c.quantity), c.aliases)
 
 
 def _poles(states: tuple[str, ...], absent: str | None, present: str | None) -> tuple[str | None, str | None]:
@@ -287,9 +302,13 @@ def _plain(askable: Askable, word: str | None) -> str | None:
     return meant
 
 
-def _state_of_value(quantity: Quantity, written: str) -> str | None:
+def _scale(quantity: Quantity | None) -> Scale | None:
+    return Scale(quantity.unit, quantity.cuts, quantity.states, quantity.equal) if quantity else None
+
+
+def _state_of_value(scale: Scale, written: str) -> str | None:
     """The state in whose range a measured value lies; None where the text is no number."""
-    text = written[: -len(quantity.unit)].strip() if written.endswith(quantity.unit) else written
+    text = written[: -len(scale.unit)].strip() if written.endswith(scale.unit) else written
     if "," in text:
         raise UnknownState(f"{written!r} has a comma. Write the decimal with a point.")
     try:
@@ -297,9 +316,9 @@ def _state_of_value(quantity: Quantity, written: str) -> str | None:
     except ValueError:
         return None
     if not 0 <= value < 1e9:
-        raise UnknownState(f"{written!r} is not a value in {quantity.unit}.")
-    above = sum(value >= cut if quantity.equal == "above" else value > cut for cut in quantity.cuts)
-    return quantity.states[above]
+        raise UnknownState(f"{written!r} is not a value in {scale.unit}.")
+    above = sum(value >= cut if scale.equal == "above" else value > cut for cut in scale.cuts)
+    return scale.states[above]
 
 
 def _states_hint(askable: Askable) -> str:

@@ -30,10 +30,10 @@ def chains(network: Network, parents: Parents, observed: Iterable[str]) -> tuple
 
 def _ties(network: Network, parents: Parents) -> dict[str, tuple[str, ...]]:
     """Every finding and hidden state with the findings and hidden states that it depends on."""
-    if network.spec is None:
+    if network.outline is None:
         return dict.fromkeys(parents, ())
-    apart = {*network.spec.diseases, *network.spec.context}
-    apart |= {name for name in network.spec.latents if name in parents and not parents[name]}
+    apart = {*network.outline.diseases, *network.outline.context}
+    apart |= {name for name in network.outline.latents if name in parents and not parents[name]}
     return {
         node: tuple(p for p in own if p not in apart) for node, own in parents.items() if node not in apart
     }  # fmt: skip

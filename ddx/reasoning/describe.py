@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from ddx.engine.model import Model
 from ddx.knowledge import spec
 from ddx.knowledge.meaning import cause_states
+from ddx.knowledge.outline import Tally
 from ddx.network import Network
-from ddx.reasoning.provenance import Tally, tally
 
 VALIDATION = (
     "Not validated prospectively, and not calibrated on a cohort: posteriors are as good as the numbers and the "
@@ -88,7 +88,7 @@ def described(network: Network) -> Description:
         default_setting=clinical.default_setting,
         populations=tuple(_population(clinical, name) for name in clinical.settings),
         sources=len(clinical.sources),
-        tally=tally(clinical) if network.numbers is None else None,
+        tally=network.outline.tally if network.outline and network.numbers is None else None,
         cells=cells,
         stated_cells=stated,
         view_of=clinical.view.of if clinical.view else None,

@@ -70,7 +70,7 @@ def understand(network: Network, case: Case, setting: str | None = None) -> Unde
     lexicon's errors for names, states and values that mean nothing; several faults are told together.
     """
     chosen = network.chosen_setting(setting or case.setting) or None
-    context = frozenset(network.spec.context) if network.spec else frozenset()
+    context = frozenset(network.outline.context) if network.outline else frozenset()
     known, ignored = _within(network, case.findings)
     seen = _resolved(network, [*network.lexicon.subject(case.subject), *known])
     used = [u for u in seen.values() if u is not None]

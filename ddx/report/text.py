@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from ddx.knowledge.outline import Tally
 from ddx.network import Network
 from ddx.reasoning.basis import INTENDED_USE, Basis
 from ddx.reasoning.differential import Diagnosis, Differential, Pair
-from ddx.reasoning.provenance import Tally
 from ddx.reasoning.standing import IN_VIEW, SECOND, leading_pair, moved, standing
 from ddx.reasoning.weights import Reasons, Weight
 from ddx.report import phrases

@@ -3,29 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
 
 from ddx.knowledge import spec
+from ddx.knowledge.outline import Tally
 
 GRADES: tuple[spec.Grade, ...] = ("measured", "memory", "judgement")
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """Numbers of a network: how many of each grade, with counts behind them, and not yet reviewed."""
-
-    by_grade: Mapping[str, int]
-    with_counts: int
-    unreviewed: int
-
-    @property
-    def numbers(self) -> int:
-        return sum(self.by_grade.values())
-
-    def share(self, grade: str) -> float:
-        """The share of the numbers that have this grade."""
-        return self.by_grade.get(grade, 0) / self.numbers if self.numbers else 0.0
 
 
 def tally(network: spec.Network) -> Tally:
