@@ -1,8 +1,6 @@
 """The front door in a checkout: `python cli.py ...` is `ddx ...`, without an installation."""
 
-import sys
-
-from ddx.cli import main
+from ddx.cli import run
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

@@ -1,8 +1,6 @@
 """`python -m ddx ...` is `ddx ...`."""
 
-import sys
-
-from ddx.cli import main
+from ddx.cli import run
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

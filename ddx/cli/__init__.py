@@ -11,9 +11,22 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 LONGEST_LINE = 600  # characters of one line of a message
 DASHED_WORD = re.compile(r"^-[A-Za-z][a-z_-]{2,}$")
+
+
+def run() -> NoReturn:
+    """One command as a whole process. Everything is written when it is done, so it leaves at once.
+
+    Taking the interpreter apart first would cost a tenth of the time of an answer, and clean up nothing.
+    """
+    code = main()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

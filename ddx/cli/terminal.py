@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import shutil
 import sys
 
 import click
@@ -20,13 +20,24 @@ def surface(*, plain: bool = False) -> Surface:
     """
     dumb = os.environ.get("TERM") == "dumb"
     terminal = sys.stdout.isatty()
-    columns = min(max(shutil.get_terminal_size((80, 24)).columns, NARROWEST), WIDEST)
+    columns = min(max(_columns(), NARROWEST), WIDEST)
     return Surface(
         columns,
         colour=terminal and not (plain or dumb or os.environ.get("NO_COLOR")),
         unicode=not (plain or dumb) and _takes_blocks(),
         terminal=terminal,
     )
+
+
+def _columns() -> int:
+    """As wide as COLUMNS says, else the terminal, else 80."""
+    with contextlib.suppress(ValueError):
+        if (said := int(os.environ.get("COLUMNS", ""))) > 0:
+            return said
+    try:
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns or 80 if sys.__stdout__ else 80
+    except (OSError, ValueError):
+        return 80
 
 
 def emit(text: str) -> None:

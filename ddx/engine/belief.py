@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +13,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(NamedTuple):
     """Names, and where each stands on the axis of all states."""
 
     states: Mapping[str, tuple[str, ...]]
@@ -149,8 +148,7 @@ class BatchTable:
         return len(self.log_evidence)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class LaneAnswers:
+class LaneAnswers(NamedTuple):
     """All marginals (states, lanes) and log P(evidence) (lanes,) in nats; an impossible lane is zeros and -inf."""
 
     marginals: Floats

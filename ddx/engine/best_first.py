@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -54,8 +54,7 @@ def heaviest(
         yield -bound, {b.variable: value for b, value in zip(buckets, picked, strict=True)}
 
 
-@dataclass(frozen=True, slots=True)
-class _Bucket:
+class _Bucket(NamedTuple):
     """log weights of a variable given its context, once everything eliminated before it has its best value."""
 
     variable: int

@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -41,8 +41,7 @@ Weights = Mapping[int, Floats]  # node -> likelihood of each of its states
 LANES_AT_ONCE = 16  # without the kernel
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """What is asked of a model, again and again: what holds throughout, what is switched, what is answered.
 
     Something has to be kept, or there is nothing to ask.
@@ -181,8 +180,7 @@ class _Small:
         return np.concatenate(marginals, axis=1), np.concatenate(logs)
 
 
-@dataclass(frozen=True, slots=True)
-class Base:
+class Base(NamedTuple):
     """What holds in every what-if, as factors over the core, and the log of their whole sum."""
 
     factors: tuple[Dense, ...]
@@ -190,8 +188,7 @@ class Base:
     log_total: float
 
 
-@dataclass(frozen=True, slots=True)
-class Switched:
+class Switched(NamedTuple):
     """What the groups say: for every part its group, its scope and its table in each version."""
 
     group: Longs  # (parts,)

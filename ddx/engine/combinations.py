@@ -11,24 +11,22 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import product
+from typing import NamedTuple
 
 from ddx.engine.best_first import heaviest, logs_of
 from ddx.engine.elimination import Dense, sum_out
 from ddx.engine.model import Model
 
 
-@dataclass(frozen=True, slots=True)
-class PresentSet:
+class PresentSet(NamedTuple):
     """Exactly these events are present, and their probability given the evidence."""
 
     events: tuple[str, ...]  # in the order in which the events were named
     probability: float
 
 
-@dataclass(frozen=True, slots=True)
-class Until:
+class Until(NamedTuple):
     """When to stop: the sets hold so much together, or so many are listed."""
 
     mass: float = 0.99

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +17,7 @@ Floats = npt.NDArray[np.float64]
 LARGEST_FACTOR = 1 << 24  # entries
 
 
-@dataclass(frozen=True, slots=True)
-class Dense:
+class Dense(NamedTuple):
     """Numbers over some variables, one axis each, in order of the scope (ascending ids)."""
 
     scope: tuple[int, ...]

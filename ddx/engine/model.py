@@ -11,8 +11,9 @@ is imported only when one has to be made: a model that comes from the cache need
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -48,7 +49,7 @@ def compile_network(
     of_node = {node: (span.start, span.stop) for node, span in found.of_node.items()}
     scopes = tuple(factor.scope for factor in found.factors)
     parts = Parts(found.cards, scopes, of_node, structure.factor_start, structure.tables)
-    structure = replace(structure, potentials=_potentials(structure, structure.tables))
+    structure = structure._replace(potentials=_potentials(structure, structure.tables))
     settings = Settings(limit_bytes, effort, structure.entries)
     return Model(Layout.of(network.states, named), parts, Makers(lambda: structure, lambda: network), settings)
 
@@ -68,8 +69,7 @@ def _check_events(network: BayesNet, events: Events) -> None:
             raise SpecError(f"{said}, which has {', '.join(network.states[node])}", where=network.name)
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """How a model was compiled, and is compiled anew where new numbers need new structure; how large it became."""
 
     limit_bytes: int
@@ -77,8 +77,7 @@ class Settings:
     entries: int
 
 
-@dataclass(frozen=True, slots=True)
-class Makers:
+class Makers(NamedTuple):
     """What a model fetches when it is first needed: its tree, and the network as it was compiled."""
 
     structure: Callable[[], Structure]
@@ -201,8 +200,8 @@ class Model:
         if not fits:
             limit, effort = self.settings.limit_bytes, self.settings.effort
             return compile_network(network, events=self.events, limit_bytes=limit, effort=effort)
-        fresh = replace(self.structure, tables=flat, potentials=_potentials(self.structure, flat))
-        parts = replace(self.parts, tables=flat)
+        fresh = self.structure._replace(tables=flat, potentials=_potentials(self.structure, flat))
+        parts = self.parts._replace(tables=flat)
         made = Model(self.layout, parts, Makers(lambda: fresh, lambda: network), self.settings)
         made.share_plans(self)
         return made

@@ -11,7 +11,7 @@ query level by level, which takes a tenth of the calls. Both leave what float64 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,16 +25,14 @@ RESCALED_BELOW = 1e-100  # a message whose largest number is smaller is normalis
 TRUSTED_ABOVE_NATS = -550.0  # an underflow (1e-308) can only matter where log P(evidence) is below this
 
 
-@dataclass(frozen=True, slots=True)
-class Switches:
+class Switches(NamedTuple):
     """Tables that lanes switch on, one or none for each switched node: those after the wanted ones."""
 
     tables: tuple[Floats, ...]  # of each switched node (versions, states)
     versions: npt.NDArray[np.int64]  # (switched nodes, lanes) which of its tables, -1 for none
 
 
-@dataclass(frozen=True, slots=True)
-class _Input:
+class _Input(NamedTuple):
     """One message that a clique multiplies: the likelihood of a node, or what a child sends."""
 
     owner: int  # the node, or -1 - the child
@@ -45,8 +43,7 @@ class _Input:
     target: slice | Places  # the places, in order
 
 
-@dataclass(frozen=True, slots=True)
-class _Clique:
+class _Clique(NamedTuple):
     """One clique, ready for lanes."""
 
     entries: slice
@@ -242,8 +239,7 @@ def _uniform(lengths: Places) -> int:
     return int(lengths[0]) if (lengths == lengths[0]).all() else 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Level:
+class _Level(NamedTuple):
     """One level of the tree, all of its cliques at once."""
 
     entries: slice

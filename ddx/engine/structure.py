@@ -9,8 +9,8 @@ was observed), then one per possible configuration of every clique's separator t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
 from itertools import accumulate
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +20,7 @@ Longs = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class Structure:
+class Structure(NamedTuple):
     """Cliques are numbered root first, level by level; arrays named *_start have one number more than they count."""
 
     node_start: Longs  # (nodes + 1,) into the states of all visible nodes
@@ -61,11 +60,10 @@ class Structure:
 
     def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """Every array by name, in a fixed order."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}
+        return self._asdict()
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(NamedTuple):
     """The factors, and which variables they speak of. The first variables are the nodes; the rest are hidden maxima."""
 
     cards: tuple[int, ...]
