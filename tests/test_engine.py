@@ -128,9 +128,9 @@ def test_combinations_are_those_of_the_joint() -> None:
     for world in joint.assignments(net):
         present = frozenset(d for d in events if world[d] == "present")
         truth[present] = truth.get(present, 0.0) + float(joint.weight(net, world, evidence)) / mass
-    factors = CaseTree(model, Question({}, ((evidence,),), tuple(events))).factors((0,))
+    factors, log_constant = CaseTree(model, Question({}, ((evidence,),), tuple(events))).factors((0,))
     stop = combinations.Until(mass=0.9999)
-    found = combinations.most_probable_sets(model, factors, math.log(mass), list(events), stop)
+    found = combinations.most_probable_sets(model, factors, math.log(mass) - log_constant, list(events), stop)
     assert [s.probability for s in found] == sorted((s.probability for s in found), reverse=True)
     for one in found:
         assert one.probability == pytest.approx(truth[frozenset(one.events)], rel=1e-9)
@@ -202,3 +202,18 @@ def test_one_network_compiles_to_the_same_bytes_whatever_the_hash_seed() -> None
         environment = {**os.environ, "PYTHONHASHSEED": seed}
         found.add(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
     assert len(found) == 1
+
+
+@pytest.mark.parametrize("kernel", ["", "numpy"])
+def test_a_likelihood_is_free_of_scale_however_large(kernel: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DDX_KERNEL", kernel)
+    model = compile_network(star(12, (0.2, 0.7)))
+    mild = {f"f{i}": {"absent": 0.1, "present": 0.4} for i in range(12)}
+    huge = {name: {state: w * 1e200 for state, w in said.items()} for name, said in mild.items()}
+    one, other = model.posteriors(mild), model.posteriors(huge)
+    assert dict(other["d"]) == pytest.approx(dict(one["d"]), abs=1e-12)
+    assert other.log_evidence == pytest.approx(one.log_evidence + 12 * math.log(1e200), abs=1e-9)
+    tree = CaseTree(model, Question({}, tuple(({f: said},) for f, said in huge.items()), ("d",)), math.inf)
+    answers = tree.lanes(np.ones((2, 1)), np.zeros((12, 1), dtype=np.int64))
+    assert answers.marginals[:, 0] == pytest.approx(list(one["d"].values()), abs=1e-12)
+    assert answers.log_evidence[0] == pytest.approx(other.log_evidence, abs=1e-9)

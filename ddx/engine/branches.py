@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 
 from ddx.engine.triangulate import bits
 
-LARGE = 2048  # entries of a clique that is worth relieving; below it a deeper tree costs more than it saves
+LARGE = 256  # entries of a clique that is worth relieving; below it a deeper tree costs more than it saves
 READS = 3  # what an entry that is put in costs, in reads of an entry above it
 
 

@@ -26,7 +26,7 @@ from ddx.engine.cliquetree import Skeleton, skeleton_of
 from ddx.engine.elimination import Dense, sliced, sliced_factors, spread, sum_out
 from ddx.engine.factors import Factor, Factors
 from ddx.engine.kernel import SwitchedKernel, compiled
-from ddx.engine.likelihood import Evidence, finding_weights
+from ddx.engine.likelihood import Evidence, at_most_one, finding_weights
 from ddx.engine.model import Model
 from ddx.engine.propagate import TRUSTED_ABOVE_NATS, Lanes, Switches
 from ddx.engine.structure import Structure
@@ -99,10 +99,9 @@ class CaseTree:
             answers.log_evidence[doubtful] = again.log_evidence
         return answers
 
-    def factors(self, versions: Sequence[int]) -> list[Dense]:
-        """P(core, evidence) as factors by the number of the variable, for one version of each group, -1 for none.
-
-        Every kept node stands in one of them with all of its states.
+    def factors(self, versions: Sequence[int]) -> tuple[list[Dense], float]:
+        """P(core, evidence) for one version of each group, -1 for none: factors by the number of the variable, and the
+        log of a constant. Every kept node stands in one of the factors with all of its states.
         """
         if self._small is not None:
             return self._small.factors(versions)
@@ -110,13 +109,14 @@ class CaseTree:
         lane = model.likelihood(question.base)
         for group, version in zip(question.groups, versions, strict=True):
             lane *= model.likelihood(group[version]) if version >= 0 else 1.0
+        scaled, log_scale = at_most_one(lane[:, None], model.parts.node_start)
         kept = [model.nodes.index(node) for node in question.kept]
-        found = sliced_factors(model.parts, lane, kept)
+        found = sliced_factors(model.parts, scaled[:, 0], kept)
         for node, v in zip(question.kept, kept, strict=True):
             own = lane[slice(*model.layout.spans[node])]
             if np.count_nonzero(own) == 1:
                 found.append(Dense((v,), (own > 0).astype(np.float64)))
-        return found
+        return found, float(log_scale[0])
 
     def _whole(self, likelihood: Floats, versions: Longs) -> LaneAnswers:
         """The same from the whole model."""
@@ -158,7 +158,7 @@ class _Small:
         marginals[:, np.isneginf(log_evidence)] = 0.0
         return LaneAnswers(marginals, log_evidence)
 
-    def factors(self, versions: Sequence[int]) -> list[Dense]:
+    def factors(self, versions: Sequence[int]) -> tuple[list[Dense], float]:
         """As `CaseTree.factors`."""
         switched, cards = self.switched, self.base.cards
         found = list(self.base.factors)
@@ -166,7 +166,7 @@ class _Small:
             if versions[g] >= 0:
                 found.append(Dense(scope, tables[versions[g]].reshape([cards[v] for v in scope])))
         logs = [float(row[n]) for row, n in zip(switched.constants, versions, strict=True) if n >= 0]
-        return [*found, Dense((), np.asarray(math.exp(math.fsum(logs))))]
+        return found, self.base.log_scale + math.fsum(logs)
 
     def _by_numpy(self, likelihood: Floats, of_part: Longs) -> tuple[Floats, Floats]:
         assert self._numpy is not None
@@ -181,11 +181,12 @@ class _Small:
 
 
 class Base(NamedTuple):
-    """What holds in every what-if, as factors over the core, and the log of their whole sum."""
+    """What holds in every what-if, as factors over the core."""
 
     factors: tuple[Dense, ...]
     cards: tuple[int, ...]
-    log_total: float
+    log_scale: float  # of a constant that belongs to the factors
+    log_total: float  # of the whole sum of the factors, and the constant
 
 
 class Switched(NamedTuple):
@@ -213,10 +214,10 @@ def _small(model: Model, question: Question, most_entries: float) -> _Small:
         raise TooLarge(f"a tree of {entries:,.0f} entries for one case")
     everything = Factors(cards, tuple(Factor(scope, np.empty(0)) for scope in shapes), {})
     skeleton = skeleton_of(everything, order)
-    constant = math.prod(float(d.values) for d in base if not d.scope)
     structure, log_total = _dense(skeleton, cards, static, (len(split.kept), gates))
-    log_base = log_total + math.log(constant) if constant > 0 else -math.inf
-    return _Small(structure, len(split.kept), switched, Base(tuple(base), model.parts.cards, log_base))
+    log_base = log_total + split.log_base + _log_constant(base)
+    held = Base(tuple(base), model.parts.cards, split.log_base, log_base)
+    return _Small(structure, len(split.kept), switched, held)
 
 
 class _Split:
@@ -226,7 +227,7 @@ class _Split:
         self.model = model
         self.index = {node: v for v, node in enumerate(model.nodes)}
         self.kept = [self.index[node] for node in question.kept]
-        self.base = self.weights(question.base)
+        self.base, self.log_base = self.weights(question.base)
         self.fixed = {
             v: int(np.argmax(w)) for v, w in self.base.items() if np.count_nonzero(w) == 1 and v not in self.kept
         }
@@ -235,7 +236,7 @@ class _Split:
         self.groups = [[self.weights(version) for version in group] for group in question.groups]
         below: dict[int, int] = {}  # variable -> the group at or below it, -1 where there are several
         for g, versions in enumerate(self.groups):
-            for v in self.above({v for said in versions for v in said}):
+            for v in self.above({v for said, _ in versions for v in said}):
                 below[v] = g if below.get(v, g) == g else -1
         self.core |= {v for v, g in below.items() if g < 0}
         self.own: list[list[int]] = [[] for _ in self.groups]  # of each group, what no one else speaks of
@@ -243,16 +244,19 @@ class _Split:
             if v not in self.core:
                 self.own[g].append(v)
 
-    def weights(self, evidence: Evidence) -> dict[int, Floats]:
-        """The likelihood of each state of every node that evidence speaks of."""
+    def weights(self, evidence: Evidence) -> tuple[dict[int, Floats], float]:
+        """The likelihood of each state of every node that evidence speaks of, at most 1, and the log of their scale."""
         found: dict[int, Floats] = {}
+        log_scale = 0.0
         layout = self.model.layout
         starts = self.model.parts.node_start
         for name, said in evidence.items():
             first, own = finding_weights(layout, name, said)
+            if (highest := float(own.max())) > 1.0:
+                own, log_scale = own / highest, log_scale + math.log(highest)
             v = bisect_right(starts, first) - 1
             found[v] = found[v] * own if v in found else own
-        return found
+        return found, log_scale
 
     def above(self, variables: Iterable[int], within: frozenset[int] | None = None) -> set[int]:
         """These variables and all that they depend on, or of that only what lies `within`."""
@@ -302,10 +306,9 @@ def _switched(model: Model, split: _Split) -> Switched:
     constants = np.zeros((len(split.groups), max((len(g) for g in split.groups), default=1)))
     for g, versions in enumerate(split.groups):
         parts: dict[tuple[int, ...], Floats] = {}
-        for n, version in enumerate(versions):
+        for n, (version, log_scale) in enumerate(versions):
             factors = sorted(split.said(g, version), key=lambda d: (-len(d.scope), d.scope))
-            constant = math.prod(float(d.values) for d in factors if not d.scope)
-            constants[g, n] = math.log(constant) if constant > 0 else -math.inf
+            constants[g, n] = log_scale + _log_constant(factors)
             for d in factors:
                 if not d.scope:
                     continue
@@ -318,6 +321,12 @@ def _switched(model: Model, split: _Split) -> Switched:
             tables.append(values.reshape(len(versions), -1))
             groups.append(g)
     return Switched(np.array(groups, dtype=np.int64), tuple(scopes), tuple(tables), constants)
+
+
+def _log_constant(factors: Iterable[Dense]) -> float:
+    """The log of the product of those factors that depend on nothing."""
+    constants = [float(d.values) for d in factors if not d.scope]
+    return math.fsum(map(math.log, constants)) if all(constants) else -math.inf
 
 
 def _dense(

@@ -34,20 +34,20 @@ class Until(NamedTuple):
 
 
 def most_probable_sets(
-    model: Model, factors: Sequence[Dense], log_evidence: float, events: Sequence[str], until: Until | None = None
+    model: Model, factors: Sequence[Dense], log_total: float, events: Sequence[str], until: Until | None = None
 ) -> tuple[PresentSet, ...]:
     """Sets of present events with P(exactly this set | evidence), most probable first.
 
-    `factors` are those of P(nodes, evidence), by the numbers of the nodes, and hold every node of an event with all of
-    its states; `log_evidence` is the log of their whole sum. Empty where the evidence is impossible.
+    `factors` are those of P(nodes, evidence) up to a constant, by the numbers of the nodes, and hold every node of an
+    event with all of its states; `log_total` is the log of their whole sum. Empty where the evidence is impossible.
     """
-    if log_evidence == -math.inf:
+    if log_total == -math.inf:
         return ()
     stop = until or Until()
     place = {event: k for k, event in enumerate(events)}
     found: list[PresentSet] = []
     held = 0.0
-    for named, probability in _sets(model, factors, log_evidence, events):
+    for named, probability in _sets(model, factors, log_total, events):
         found.append(PresentSet(tuple(sorted(named, key=place.__getitem__)), probability))
         held += probability
         if held >= stop.mass or len(found) >= stop.most:
@@ -56,13 +56,13 @@ def most_probable_sets(
 
 
 def _sets(
-    model: Model, factors: Sequence[Dense], log_evidence: float, events: Sequence[str]
+    model: Model, factors: Sequence[Dense], log_total: float, events: Sequence[str]
 ) -> Iterator[tuple[tuple[str, ...], float]]:
     """Every set with its probability, most probable first."""
     cards = dict(enumerate(model.parts.cards))
     groups = _groups(model, events)
     logs, shift = logs_of(sum_out(list(factors), {v for f in factors for v in f.scope} - set(groups), cards))
-    shift -= log_evidence
+    shift -= log_total
     widest = math.prod(max(map(len, states.values())) for states in groups.values())
     seen: set[tuple[tuple[str, ...], ...]] = set()
     waiting: list[tuple[float, tuple[tuple[str, ...], ...]]] = []

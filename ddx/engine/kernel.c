@@ -1,8 +1,9 @@
 /* The passes of propagate.py in C: optional, and held to the same tests.
 
-   A plan points at the arrays of a Structure (kept alive by their Python owner). `lanes` and `batch` run LANES cases
+   A plan points at the arrays of a Structure (kept alive by their Python owner). `lanes` and `batch` run many cases
    side by side, without the interpreter's lock; `query` reads one case from a dict of states and answers with a dict
-   of dicts, or None where Python has to look at the case itself. Nothing is stored between calls.
+   of dicts, or None where Python has to look at the case itself. Between calls a plan keeps room to work in and its
+   last answer, nothing else.
 
    Stable ABI of Python 3.10: one file serves every later version. */
 
@@ -14,27 +15,33 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LANES 8
+#if !defined(__GNUC__)
+#error "the vectors of GCC or Clang are needed; ddx works without this module"
+#endif
+
+#define PACK 8        /* lanes of a vector */
+#define MOST_PACKS 4  /* vectors side by side where the messages stay small, one where they do not */
+#define MOST_LANES (PACK * MOST_PACKS)
+#define WIDE_BELOW 40000      /* messages */
 #define RESCALED_BELOW 1e-100 /* as in propagate.py */
 
-#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__)
+#if defined(__x86_64__) && defined(__linux__) && !defined(__clang__)
 #define CLONED __attribute__((target_clones("default", "avx2", "avx512f")))
 #else
 #define CLONED
 #endif
-#if defined(__GNUC__)
 #define INLINE static inline __attribute__((always_inline))
 #define RESTRICT __restrict__
-#else
-#define INLINE static inline
-#define RESTRICT
-#endif
+#define EACH(b, packs) _Pragma("GCC unroll 4") for (int b = 0; b < (packs); b++)
+
+typedef double Pack __attribute__((vector_size(sizeof(double) * PACK), aligned(sizeof(double)), may_alias));
 
 typedef struct {
     double *message, *reached; /* (messages, width) */
     double *scale;             /* (cliques, width) what the values of a clique were divided by */
     double *values;            /* (entries,) what all lanes share of the product of an entry */
-    double log_scale[LANES];
+    double log_scale[MOST_LANES];
+    int width;                 /* lanes */
     int64_t *shared, *own;     /* (most inputs,) inputs that are the same in all lanes, and those that differ */
     const double **from;       /* (most inputs,) where the message of each shared input begins: place 0 of the buffer */
     int64_t *apart;            /* (most inputs,) how far apart its numbers are */
@@ -58,9 +65,10 @@ typedef struct {
     PyObject *index;      /* node -> (number of the node, {state: number of the state}) */
     PyObject *names;      /* (node, ...) */
     PyObject *labels;     /* ((state, ...), ...) */
+    PyObject *kind, *said; /* the type of an answer, and what is said with each: (log evidence's name, name, value, ...) */
     PyObject *asked;      /* the last evidence answered, as (node, state, node, state, ...) */
     PyObject *answered;   /* its answer */
-    Work own, wide;       /* room for one case and for LANES, used again and again */
+    Work own, wide;       /* room for one case and for many lanes, used again and again */
     int own_made, own_busy, wide_made, wide_busy;
 } Plan;
 
@@ -70,8 +78,9 @@ static void work_free(Work *w)
     free((void *)w->from); free(w->apart); free((void *)w->given); free(w->busy); free(w->seen); free(w->differs); free(w->split);
 }
 
-static int work_make(Work *w, const Plan *p, int64_t width)
+static int work_make(Work *w, const Plan *p, int width)
 {
+    w->width = width;
     w->message = malloc(sizeof(double) * p->messages * width);
     w->reached = malloc(sizeof(double) * p->messages * width);
     w->scale = malloc(sizeof(double) * p->cliques * width);
@@ -140,41 +149,44 @@ INLINE double shared_value(const Work *w, const int32_t *row, int64_t count, dou
     return value * other;
 }
 
-INLINE void own_values(double *RESTRICT value, double shared, const int32_t *row, const int64_t *own, int64_t count,
-                       const double *RESTRICT message, const int W)
+INLINE void own_values(Pack *value, double shared, const int32_t *row, const int64_t *own, int64_t count,
+                       const Pack *RESTRICT message, const int packs)
 {
-    for (int l = 0; l < W; l++) value[l] = shared;
+    EACH(b, packs) value[b] = shared - (Pack){};
     for (int64_t k = 0; k < count; k++) {
-        const double *put = message + (int64_t)row[own[k]] * W;
-        for (int l = 0; l < W; l++) value[l] *= put[l];
+        const Pack *put = message + (int64_t)row[own[k]] * packs;
+        EACH(b, packs) value[b] *= put[b];
     }
 }
 
-INLINE void up_clique(const Plan *p, Work *w, int64_t c, const int W)
+INLINE void up_clique(const Plan *p, Work *w, int64_t c, const int packs)
 {
+    const int W = packs * PACK;
     const int64_t inputs = p->input_count[c], first = p->entry_start[c];
     const int32_t *map = p->maps + p->map_start[c];
     int64_t shared, own;
     used_inputs(p, c, w, &shared, &own, W);
-    double *message = w->message, *scale = w->scale + c * W, peak[LANES];
+    double *message = w->message, *scale = w->scale + c * W, peak[MOST_LANES];
     for (int l = 0; l < W; l++) peak[l] = 0.0;
     for (int64_t s = p->message_start[c]; s < p->message_start[c + 1]; s++) {
         const int64_t *segment = p->segment_start + (s - p->states);
-        double sum[LANES];
-        for (int l = 0; l < W; l++) sum[l] = 0.0;
+        Pack sums[MOST_PACKS];
+        double *sum = (double *)sums;
+        double only = 0.0;
+        EACH(b, packs) sums[b] = (Pack){};
         for (int64_t e = segment[0]; e < segment[1]; e++) {
             const int32_t *row = map + (e - first) * inputs;
             const double alike = shared_value(w, row, shared, p->potentials[e]);
             w->values[e] = alike;
-            if (W == 1 || !own) sum[0] += alike;
+            if (!own) only += alike;
             else if (alike != 0.0) {
-                double value[LANES];
-                own_values(value, alike, row, w->own, own, message, W);
-                for (int l = 0; l < W; l++) sum[l] += value[l];
+                Pack value[MOST_PACKS];
+                own_values(value, alike, row, w->own, own, (const Pack *)message, packs);
+                EACH(b, packs) sums[b] += value[b];
             }
         }
-        if (W > 1 && !own) for (int l = 1; l < W; l++) sum[l] = sum[0];
-        for (int l = 0; l < W; l++) message[s * W + l] = sum[l];
+        if (!own) EACH(b, packs) sums[b] = only - (Pack){};
+        EACH(b, packs) ((Pack *)message)[s * packs + b] = sums[b];
         for (int l = 0; l < W; l++) peak[l] = sum[l] > peak[l] ? sum[l] : peak[l];
     }
     int small = 0;
@@ -189,8 +201,9 @@ INLINE void up_clique(const Plan *p, Work *w, int64_t c, const int W)
         for (int l = 0; l < W; l++) message[s * W + l] /= scale[l];
 }
 
-INLINE void down_clique(const Plan *p, Work *w, int64_t c, const int W)
+INLINE void down_clique(const Plan *p, Work *w, int64_t c, const int packs)
 {
+    const int W = packs * PACK;
     const int64_t inputs = p->input_count[c], first = p->entry_start[c], told_count = p->told_count[c];
     const int32_t *map = p->maps + p->map_start[c], *told = p->told + p->owner_start[c];
     int64_t shared = 0, own = 0;
@@ -201,33 +214,98 @@ INLINE void down_clique(const Plan *p, Work *w, int64_t c, const int W)
     for (int64_t s = p->message_start[c]; s < p->message_start[c + 1]; s++) {
         const int64_t *segment = p->segment_start + (s - p->states);
         const double *now = reached + s * W, *before = w->message + s * W;
-        double ratio[LANES];
+        Pack ratios[MOST_PACKS];
+        double *ratio = (double *)ratios;
         int any = 0;
-        for (int l = 0; l < W; l++) {
-            ratio[l] = !w->busy[c] ? now[l] : before[l] > 0.0 ? now[l] / before[l] / scale[l] : 0.0;
-            any |= ratio[l] != 0.0;
-        }
+        if (w->busy[c]) for (int l = 0; l < W; l++) ratio[l] = before[l] > 0.0 ? now[l] / before[l] / scale[l] : 0.0;
+        else EACH(b, packs) ratios[b] = ((const Pack *)now)[b];
+        for (int l = 0; l < W; l++) any |= ratio[l] != 0.0;
         if (!any) continue;
         for (int64_t e = segment[0]; e < segment[1]; e++) {
             if (alike[e] == 0.0) continue;
             const int32_t *row = map + (e - first) * inputs;
-            double value[LANES];
-            own_values(value, alike[e], row, w->own, W == 1 ? 0 : own, w->message, W);
-            for (int l = 0; l < W; l++) value[l] *= ratio[l];
+            Pack value[MOST_PACKS];
+            own_values(value, alike[e], row, w->own, own, (const Pack *)w->message, packs);
+            EACH(b, packs) value[b] *= ratios[b];
             for (int64_t k = 0; k < told_count; k++) {
-                double *sum = reached + (int64_t)row[told[k]] * W;
-                for (int l = 0; l < W; l++) sum[l] += value[l];
+                Pack *sum = (Pack *)reached + (int64_t)row[told[k]] * packs;
+                EACH(b, packs) sum[b] += value[b];
             }
         }
     }
 }
 
-INLINE void upward(const Plan *p, Work *w, double *log_evidence, const int W)
+/* The same two passes for one case, where nothing is switched and every input is told. */
+
+INLINE double one_value(const double *RESTRICT message, const int32_t *row, const int64_t *used, int64_t count,
+                        double value)
 {
+    switch (count) {
+    case 0: return value;
+    case 1: return value * message[row[used[0]]];
+    case 2: return value * (message[row[used[0]]] * message[row[used[1]]]);
+    case 3: return value * message[row[used[0]]] * (message[row[used[1]]] * message[row[used[2]]]);
+    }
+    value *= message[row[used[0]]] * message[row[used[1]]];
+    for (int64_t k = 2; k < count && value != 0.0; k++) value *= message[row[used[k]]];
+    return value;
+}
+
+INLINE void up_one(const Plan *p, Work *w, int64_t c, const int64_t count)
+{
+    const int64_t inputs = p->input_count[c];
+    const int32_t *row = p->maps + p->map_start[c];
+    const int64_t *segment = p->segment_start + (p->message_start[c] - p->states);
+    double *RESTRICT values = w->values, peak = 0.0;
+    int64_t e = p->entry_start[c];
+    for (int64_t s = p->message_start[c]; s < p->message_start[c + 1]; s++) {
+        double sum = 0.0;
+        for (const int64_t end = *++segment; e < end; e++, row += inputs)
+            sum += values[e] = one_value(w->message, row, w->shared, count, p->potentials[e]);
+        w->message[s] = sum;
+        peak = sum > peak ? sum : peak;
+    }
+    w->scale[c] = 1.0;
+    if (peak >= RESCALED_BELOW || peak == 0.0) return;
+    w->scale[c] = peak;
+    w->log_scale[0] += log(peak);
+    for (int64_t s = p->message_start[c]; s < p->message_start[c + 1]; s++) w->message[s] /= peak;
+}
+
+INLINE void down_one(const Plan *p, Work *w, int64_t c)
+{
+    const int64_t inputs = p->input_count[c];
+    const int32_t *row = p->maps + p->map_start[c];
+    const int64_t *segment = p->segment_start + (p->message_start[c] - p->states);
+    const double *values = w->busy[c] ? w->values : p->potentials;
+    double *RESTRICT reached = w->reached;
+    int64_t e = p->entry_start[c];
+    if (!inputs) return;
+    for (int64_t s = p->message_start[c]; s < p->message_start[c + 1]; s++) {
+        const int64_t end = *++segment;
+        double ratio = reached[s];
+        if (w->busy[c]) ratio = w->message[s] > 0.0 ? ratio / w->message[s] / w->scale[c] : 0.0;
+        if (ratio == 0.0) {
+            row += (end - e) * inputs;
+            e = end;
+        }
+        if (inputs == 1)
+            for (; e < end; e++, row++) reached[*row] += values[e] * ratio;
+        else
+            for (; e < end; e++) {
+                const double value = values[e] * ratio;
+                for (const int32_t *stop = row + inputs; row < stop; row++) reached[*row] += value;
+            }
+    }
+}
+
+INLINE void upward(const Plan *p, Work *w, double *log_evidence, const int packs)
+{
+    const int W = packs * PACK;
     for (int l = 0; l < W; l++) w->log_scale[l] = 0.0;
     mark_busy(p, w);
     for (int64_t c = p->cliques - 1; c >= 0; c--)
-        if (w->busy[c]) up_clique(p, w, c, W);
+        if (w->busy[c]) up_clique(p, w, c, packs);
     double *total = w->message + p->message_start[0] * W;
     for (int l = 0; l < W; l++) {
         if (!w->busy[0]) total[l] = 1.0;
@@ -235,25 +313,44 @@ INLINE void upward(const Plan *p, Work *w, double *log_evidence, const int W)
     }
 }
 
-INLINE void downward(const Plan *p, Work *w, const int W)
+INLINE void downward(const Plan *p, Work *w, const int packs)
 {
+    const int W = packs * PACK;
     const double *total = w->message + p->message_start[0] * W;
     memset(w->reached, 0, sizeof(double) * p->node_start[p->wanted] * W);
     memset(w->reached + p->states * W, 0, sizeof(double) * (p->messages - p->states) * W);
     for (int l = 0; l < W; l++) w->reached[p->message_start[0] * W + l] = total[l] > 0.0;
-    for (int64_t c = 0; c < p->cliques; c++) down_clique(p, w, c, W);
+    for (int64_t c = 0; c < p->cliques; c++) down_clique(p, w, c, packs);
 }
 
 CLONED static void pass_lanes(const Plan *p, Work *w, double *log_evidence, int marginals)
 {
-    upward(p, w, log_evidence, LANES);
-    if (marginals) downward(p, w, LANES);
+    upward(p, w, log_evidence, 1);
+    if (marginals) downward(p, w, 1);
+}
+
+CLONED static void pass_many(const Plan *p, Work *w, double *log_evidence, int marginals)
+{
+    upward(p, w, log_evidence, MOST_PACKS);
+    if (marginals) downward(p, w, MOST_PACKS);
 }
 
 CLONED static void pass_one(const Plan *p, Work *w, double *log_evidence)
 {
-    upward(p, w, log_evidence, 1);
-    downward(p, w, 1);
+    int64_t count, none;
+    double *total = w->message + p->message_start[0];
+    w->log_scale[0] = 0.0;
+    mark_busy(p, w);
+    for (int64_t c = p->cliques - 1; c >= 0; c--)
+        if (w->busy[c]) {
+            used_inputs(p, c, w, &count, &none, 1);
+            up_one(p, w, c, count);
+        }
+    if (!w->busy[0]) *total = 1.0;
+    *log_evidence = log(*total) + w->log_scale[0];
+    memset(w->reached, 0, sizeof(double) * p->messages);
+    w->reached[p->message_start[0]] = *total > 0.0;
+    for (int64_t c = 0; c < p->cliques; c++) down_one(p, w, c);
 }
 
 /* Tables that lanes switch on: `modes` (switches, lanes) says which table of a switched node, -1 for none. */
@@ -265,15 +362,15 @@ typedef struct {
 /* The likelihoods of the wanted nodes in the lanes from `at` on. */
 static void read_likelihoods(const Plan *p, Work *w, const double *likelihood, int64_t lanes, int64_t at)
 {
-    const int64_t width = lanes - at < LANES ? lanes - at : LANES;
+    const int W = w->width, width = lanes - at < W ? (int)(lanes - at) : W;
     memset(w->seen, 0, p->nodes);
     memset(w->differs, 0, p->nodes);
     for (int64_t n = 0; n < p->wanted; n++)
         for (int64_t s = p->node_start[n]; s < p->node_start[n + 1]; s++) {
             const double *row = likelihood + s * lanes + at;
-            for (int l = 0; l < LANES; l++) {
+            for (int l = 0; l < W; l++) {
                 const double said = row[l < width ? l : 0];
-                w->message[s * LANES + l] = said;
+                w->message[s * W + l] = said;
                 w->seen[n] |= said != 1.0;
                 w->differs[n] |= said != row[0];
             }
@@ -282,11 +379,11 @@ static void read_likelihoods(const Plan *p, Work *w, const double *likelihood, i
 
 static void read_switches(const Plan *p, Work *w, const Switches *given, int64_t lanes, int64_t at)
 {
-    const int64_t width = lanes - at < LANES ? lanes - at : LANES;
+    const int W = w->width, width = lanes - at < W ? (int)(lanes - at) : W;
     for (int64_t n = p->wanted; n < p->nodes; n++) {
         const int64_t *row = given->modes + (n - p->wanted) * lanes + at, size = p->node_start[n + 1] - p->node_start[n];
-        const double *tables = given->tables + given->starts[n - p->wanted], *of_lane[LANES];
-        for (int l = 0; l < LANES; l++) {
+        const double *tables = given->tables + given->starts[n - p->wanted], *of_lane[MOST_LANES];
+        for (int l = 0; l < W; l++) {
             const int64_t mode = row[l < width ? l : 0];
             of_lane[l] = mode < 0 ? NULL : tables + mode * size;
             w->seen[n] |= mode >= 0;
@@ -295,8 +392,8 @@ static void read_switches(const Plan *p, Work *w, const Switches *given, int64_t
         w->given[n] = w->differs[n] ? NULL : of_lane[0];
         if (w->differs[n])
             for (int64_t s = 0; s < size; s++)
-                for (int l = 0; l < LANES; l++)
-                    w->message[(p->node_start[n] + s) * LANES + l] = of_lane[l] ? of_lane[l][s] : 1.0;
+                for (int l = 0; l < W; l++)
+                    w->message[(p->node_start[n] + s) * W + l] = of_lane[l] ? of_lane[l][s] : 1.0;
     }
 }
 
@@ -304,16 +401,17 @@ static void read_switches(const Plan *p, Work *w, const Switches *given, int64_t
 static void run_lanes(const Plan *p, Work *w, const double *likelihood, const Switches *given, double *marginals,
                       double *log_evidence, int64_t lanes)
 {
-    double found[LANES];
-    for (int64_t at = 0; at < lanes; at += LANES) {
-        const int64_t width = lanes - at < LANES ? lanes - at : LANES;
+    const int W = w->width;
+    double found[MOST_LANES];
+    for (int64_t at = 0; at < lanes; at += W) {
+        const int64_t width = lanes - at < W ? lanes - at : W;
         read_likelihoods(p, w, likelihood, lanes, at);
         if (given) read_switches(p, w, given, lanes, at);
-        pass_lanes(p, w, found, marginals != NULL);
+        (W == PACK ? pass_lanes : pass_many)(p, w, found, marginals != NULL);
         for (int l = 0; l < width; l++) log_evidence[at + l] = found[l];
         if (marginals)
             for (int64_t s = 0; s < p->node_start[p->wanted]; s++)
-                for (int l = 0; l < width; l++) marginals[s * lanes + at + l] = w->reached[s * LANES + l];
+                for (int l = 0; l < width; l++) marginals[s * lanes + at + l] = w->reached[s * W + l];
     }
 }
 
@@ -321,27 +419,28 @@ static void run_lanes(const Plan *p, Work *w, const double *likelihood, const Sw
 static void run_batch(const Plan *p, Work *w, const int64_t *observed, double *marginals, double *log_evidence,
                       int64_t cases)
 {
-    double found[LANES];
-    for (int64_t at = 0; at < cases; at += LANES) {
-        const int64_t width = cases - at < LANES ? cases - at : LANES;
+    const int W = w->width;
+    double found[MOST_LANES];
+    for (int64_t at = 0; at < cases; at += W) {
+        const int64_t width = cases - at < W ? cases - at : W;
         memset(w->seen, 0, p->nodes);
         memset(w->differs, 0, p->nodes);
-        for (int64_t i = 0; i < p->states * LANES; i++) w->message[i] = 1.0;
-        for (int l = 0; l < LANES; l++) {
+        for (int64_t i = 0; i < p->states * W; i++) w->message[i] = 1.0;
+        for (int l = 0; l < W; l++) {
             const int64_t *first = observed + at * p->nodes, *row = l < width ? first + l * p->nodes : first;
             for (int64_t n = 0; n < p->nodes; n++) {
                 w->differs[n] |= row[n] != first[n];
                 if (row[n] < 0) continue;
                 w->seen[n] = 1;
                 for (int64_t s = p->node_start[n]; s < p->node_start[n + 1]; s++)
-                    w->message[s * LANES + l] = s == p->node_start[n] + row[n];
+                    w->message[s * W + l] = s == p->node_start[n] + row[n];
             }
         }
-        pass_lanes(p, w, found, 1);
+        (W == PACK ? pass_lanes : pass_many)(p, w, found, 1);
         for (int l = 0; l < width; l++) {
             double *row = marginals + (at + l) * p->states;
             log_evidence[at + l] = found[l];
-            for (int64_t s = 0; s < p->states; s++) row[s] = w->reached[s * LANES + l];
+            for (int64_t s = 0; s < p->states; s++) row[s] = w->reached[s * W + l];
         }
     }
 }
@@ -412,7 +511,7 @@ static void plan_free(PyObject *capsule)
 {
     Plan *p = PyCapsule_GetPointer(capsule, PLAN);
     if (!p) return;
-    Py_XDECREF(p->index); Py_XDECREF(p->names); Py_XDECREF(p->labels);
+    Py_XDECREF(p->index); Py_XDECREF(p->names); Py_XDECREF(p->labels); Py_XDECREF(p->kind); Py_XDECREF(p->said);
     Py_XDECREF(p->asked); Py_XDECREF(p->answered);
     if (p->own_made) work_free(&p->own);
     if (p->wide_made) work_free(&p->wide);
@@ -445,15 +544,16 @@ static int plan_owners(Plan *p)
     return 1;
 }
 
-/* plan(nodes, wanted, cliques, addresses of the twelve arrays, index, names, labels) */
+/* plan(nodes, wanted, cliques, addresses of the twelve arrays, index, names, labels, kind, said) */
 static PyObject *kernel_plan(PyObject *self, PyObject *args)
 {
     (void)self;
     long long nodes, wanted, cliques;
     unsigned long long at[12];
-    PyObject *index, *names, *labels;
-    if (!PyArg_ParseTuple(args, "LLL(KKKKKKKKKKKK)OOO", &nodes, &wanted, &cliques, at, at + 1, at + 2, at + 3, at + 4, at + 5, at + 6,
-                          at + 7, at + 8, at + 9, at + 10, at + 11, &index, &names, &labels))
+    PyObject *index, *names, *labels, *kind, *said;
+    if (!PyArg_ParseTuple(args, "LLL(KKKKKKKKKKKK)OOOOO", &nodes, &wanted, &cliques, at, at + 1, at + 2, at + 3, at + 4, at + 5, at + 6,
+                          at + 7, at + 8, at + 9, at + 10, at + 11, &index, &names, &labels, &kind,
+                          &said))
         return NULL;
     Plan *p = calloc(1, sizeof(Plan));
     if (!p) return PyErr_NoMemory();
@@ -472,21 +572,22 @@ static PyObject *kernel_plan(PyObject *self, PyObject *args)
         free(p->owner_start); free(p->owner); free(p->told); free(p->told_count); free(p);
         return PyErr_NoMemory();
     }
-    Py_INCREF(index); Py_INCREF(names); Py_INCREF(labels);
-    p->index = index; p->names = names; p->labels = labels;
+    Py_INCREF(index); Py_INCREF(names); Py_INCREF(labels); Py_INCREF(kind); Py_INCREF(said);
+    p->index = index; p->names = names; p->labels = labels; p->kind = kind; p->said = said;
     PyObject *capsule = PyCapsule_New(p, PLAN, plan_free);
     if (!capsule) {
-        Py_DECREF(index); Py_DECREF(names); Py_DECREF(labels);
+        Py_DECREF(index); Py_DECREF(names); Py_DECREF(labels); Py_DECREF(kind); Py_DECREF(said);
         free(p->owner_start); free(p->owner); free(p->told); free(p->told_count); free(p);
     }
     return capsule;
 }
 
-/* Room for LANES: the plan's own, or another where that is in use by another thread. NULL where there is none. */
+/* Room for many lanes: the plan's own, or another where that is in use by another thread. NULL where there is none. */
 static Work *wide_work(Plan *p, Work *other)
 {
-    if (p->wide_busy) return work_make(other, p, LANES) ? other : NULL;
-    if (!p->wide_made && !(p->wide_made = work_make(&p->wide, p, LANES))) return NULL;
+    const int width = p->messages < WIDE_BELOW ? MOST_LANES : PACK;
+    if (p->wide_busy) return work_make(other, p, width) ? other : NULL;
+    if (!p->wide_made && !(p->wide_made = work_make(&p->wide, p, width))) return NULL;
     p->wide_busy = 1;
     return &p->wide;
 }
@@ -576,18 +677,22 @@ static PyObject *row_of(const Plan *p, int64_t node, const double *marginals)
     return sealed;
 }
 
-static PyObject *rows_of(const Plan *p, const double *marginals)
+/* A belief of a kind that is a dict: a row for every node, and beside them `said` = (name, value, ...). */
+static PyObject *belief_of(const Plan *p, const double *marginals, double log_evidence)
 {
-    PyObject *rows = PyDict_New();
-    for (int64_t n = 0; rows && n < p->nodes; n++) {
+    PyObject *belief = PyObject_CallObject(p->kind, NULL), *log = PyFloat_FromDouble(log_evidence);
+    int failed = !belief || !log || PyObject_GenericSetAttr(belief, PyTuple_GetItem(p->said, 0), log) < 0;
+    for (Py_ssize_t i = 1; !failed && i + 1 < PyTuple_Size(p->said); i += 2)
+        failed = PyObject_GenericSetAttr(belief, PyTuple_GetItem(p->said, i), PyTuple_GetItem(p->said, i + 1)) < 0;
+    for (int64_t n = 0; !failed && n < p->nodes; n++) {
         PyObject *row = row_of(p, n, marginals);
-        if (!row || PyDict_SetItem(rows, PyTuple_GetItem(p->names, n), row) < 0) {
-            Py_DECREF(rows);
-            rows = NULL;
-        }
+        failed = !row || PyDict_SetItem(belief, PyTuple_GetItem(p->names, n), row) < 0;
         Py_XDECREF(row);
     }
-    return rows;
+    Py_XDECREF(log);
+    if (!failed) return belief;
+    Py_XDECREF(belief);
+    return NULL;
 }
 
 /* Whether the evidence is, object by object, that of the last answer. Strings do not change, so identity is enough. */
@@ -628,30 +733,29 @@ static void remember(Plan *p, PyObject *evidence, PyObject *answer)
 static PyObject *answer_of(Plan *p, Work *w, PyObject *const *args)
 {
     double log_evidence;
-    const int readable = read_evidence(p, w, args[3]);
+    const int readable = read_evidence(p, w, args[2]);
     if (readable < 0) return NULL;
     if (!readable) Py_RETURN_NONE;
     pass_one(p, w, &log_evidence);
     if (!(log_evidence > PyFloat_AsDouble(args[1]))) Py_RETURN_NONE;
-    PyObject *rows = rows_of(p, w->reached);
-    PyObject *answer = rows ? PyObject_CallFunction(args[2], "Nd", rows, log_evidence) : NULL;
-    if (answer) remember(p, args[3], answer);
+    PyObject *answer = belief_of(p, w->reached, log_evidence);
+    if (answer) remember(p, args[2], answer);
     return answer;
 }
 
-/* query(plan, least log evidence, make, evidence) -> make(rows, log evidence), or None where Python must look.
+/* query(plan, least log evidence, evidence) -> the belief, or None where Python must look.
    Asking the same again gives the same answer, an object that does not change. */
 static PyObject *kernel_query(PyObject *self, PyObject *const *args, Py_ssize_t count)
 {
     (void)self;
-    if (count != 4) {
-        PyErr_SetString(PyExc_TypeError, "query(plan, least, make, evidence) takes four arguments");
+    if (count != 3) {
+        PyErr_SetString(PyExc_TypeError, "query(plan, least, evidence) takes three arguments");
         return NULL;
     }
     Plan *p = PyCapsule_GetPointer(args[0], PLAN);
     if (!p) return NULL;
-    if (!PyDict_CheckExact(args[3])) Py_RETURN_NONE;
-    if (asked_before(p, args[3])) {
+    if (!PyDict_CheckExact(args[2])) Py_RETURN_NONE;
+    if (asked_before(p, args[2])) {
         Py_INCREF(p->answered);
         return p->answered;
     }

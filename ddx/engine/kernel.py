@@ -16,7 +16,6 @@ from ddx.engine.structure import Structure
 
 Floats = npt.NDArray[np.float64]
 Longs = npt.NDArray[np.int64]
-_Make = Callable[[dict[str, Mapping[str, float]], float], Belief]
 ARRAYS = (
     "node_start",
     "entry_start",
@@ -45,6 +44,8 @@ class _Compiled(Protocol):
         index: dict[str, tuple[int, dict[str, int]]],
         names: tuple[str, ...],
         labels: tuple[tuple[str, ...], ...],
+        kind: type[Belief],
+        said: tuple[object, ...],
     ) -> object: ...
 
     def lanes(
@@ -55,7 +56,7 @@ class _Compiled(Protocol):
 
     def subsets(self, size: int, causes: int, *addresses: int) -> float: ...
 
-    def query(self, plan: object, least: float, make: _Make, evidence: object) -> Belief | None: ...
+    def query(self, plan: object, least: float, evidence: object) -> Belief | None: ...
 
 
 def compiled() -> _Compiled | None:
@@ -88,7 +89,6 @@ class Kernel:
 
     def __init__(self, module: _Compiled, structure: Structure, layout: Layout) -> None:
         self._module = module
-        self._layout = layout
         self._arrays = [np.ascontiguousarray(getattr(structure, name)) for name in ARRAYS]
         states: Mapping[str, tuple[str, ...]] = layout.states
         index = {n: (i, {s: k for k, s in enumerate(labels)}) for i, (n, labels) in enumerate(states.items())}
@@ -100,6 +100,8 @@ class Kernel:
             index,
             tuple(states),
             tuple(states.values()),
+            Belief,
+            ("log_evidence", "layout", layout, "exact", True, "standard_errors", None),
         )
 
     def query(self, least: float) -> Callable[[object], Belief | None]:
@@ -108,7 +110,7 @@ class Kernel:
         It does so where log P(evidence) is not above `least`. The last answer is kept: asking the same again costs
         nothing.
         """
-        return partial(self._module.query, self._plan, least, partial(Belief.of, self._layout))
+        return partial(self._module.query, self._plan, least)
 
     def lanes(self, likelihood: Floats, marginals: bool) -> tuple[Floats, Floats]:
         """As `propagate.Lanes.run`."""
@@ -138,7 +140,7 @@ class SwitchedKernel:
         self._starts = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]).astype(np.int64)
         addresses = tuple(array.ctypes.data for array in self._arrays)
         nodes = len(structure.node_clique)
-        self._plan = module.plan(nodes, wanted, structure.cliques, addresses, {}, (), ())
+        self._plan = module.plan(nodes, wanted, structure.cliques, addresses, {}, (), (), Belief, ())
 
     def lanes(self, likelihood: Floats, versions: Longs) -> tuple[Floats, Floats]:
         """Marginals (wanted states, lanes) and log P(lane); `versions` (switched nodes, lanes), -1 for none."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,13 @@ def likelihood_of(layout: Layout, evidence: Evidence) -> Floats:
         first, weights = finding_weights(layout, name, said)
         found[first : first + len(weights)] *= weights
     return found
+
+
+def at_most_one(lanes: Floats, node_start: Sequence[int]) -> tuple[Floats, Floats]:
+    """Likelihoods (states, lanes) scaled so that none is above 1, and the log of what was taken out of each lane."""
+    highest = np.maximum(np.maximum.reduceat(lanes, node_start[:-1], axis=0), 1.0)  # (nodes, lanes)
+    scaled: Floats = lanes / np.repeat(highest, np.diff(node_start), axis=0)
+    return scaled, np.log(highest).sum(axis=0)
 
 
 def finding_weights(layout: Layout, name: str, said: str | Mapping[str, float]) -> tuple[int, Floats]:

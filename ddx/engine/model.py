@@ -21,7 +21,7 @@ import numpy.typing as npt
 from ddx.engine import logspace, propagate
 from ddx.engine.belief import BatchTable, Belief, LaneAnswers, Layout, rows_of
 from ddx.engine.kernel import Kernel, compiled
-from ddx.engine.likelihood import Evidence, finding_weights, likelihood_of
+from ddx.engine.likelihood import Evidence, at_most_one, finding_weights, likelihood_of
 from ddx.engine.structure import Parts, Structure
 from ddx.errors import CaseError, ImpossibleEvidence, SpecError, UnknownState, near_misses
 from ddx.knowledge.bayesnet import BayesNet, LocalModel
@@ -236,7 +236,7 @@ class Model:
         return logspace.log_products(self.structure, self.structure.tables)
 
     def _one(self, lane: Floats) -> tuple[Floats, float]:
-        if self._kernel is None and self.entries <= LEVELS_BELOW:
+        if self._kernel is None and self.entries <= LEVELS_BELOW and lane.max() <= 1.0:
             values, log_evidence = self._levels.run(self.structure.potentials, lane)
             if log_evidence > propagate.TRUSTED_ABOVE_NATS:
                 return values, log_evidence
@@ -244,6 +244,10 @@ class Model:
         return answers.marginals[:, 0], float(answers.log_evidence[0])
 
     def _some(self, lanes: Floats, marginals: bool) -> LaneAnswers:
+        if lanes.size and lanes.max() > 1.0:  # likelihoods are free of scale, but float64 is not
+            lanes, log_scale = at_most_one(lanes, self.parts.node_start)
+            answers = self._some(lanes, marginals)
+            return answers._replace(log_evidence=answers.log_evidence + log_scale)
         if self._kernel is None:
             values, log_evidence = self._cliquewise.run(self.structure.potentials, lanes, marginals)
         else:

@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ddx.engine.combinations import Until, most_probable_sets
-from ddx.engine.elimination import Dense
 from ddx.engine.model import Model
 from ddx.errors import ImpossibleEvidence, SpecError
 from ddx.knowledge.lexicon import Entry
@@ -119,7 +118,7 @@ def diagnose(network: Network, model: Model, understood: Understood) -> Differen
     return Differential(
         basis_of(network, understood, log_evidence),
         ranked,
-        _combinations(model, lanes.factors(), log_evidence, entries),
+        _combinations(model, lanes, log_evidence, entries),
         _pairs(lanes, paired),
     )
 
@@ -151,10 +150,11 @@ def _states(model: Model, answers: Answers, entry: Entry, lane: int) -> dict[str
 
 
 def _combinations(
-    model: Model, factors: Sequence[Dense], log_evidence: float, entries: Sequence[Entry]
+    model: Model, lanes: CaseLanes, log_evidence: float, entries: Sequence[Entry]
 ) -> tuple[Together, ...]:
+    factors, log_constant = lanes.factors()
     until = Until(MASS, MOST_SETS)
-    sets = most_probable_sets(model, factors, log_evidence, [e.id for e in entries], until)
+    sets = most_probable_sets(model, factors, log_evidence - log_constant, [e.id for e in entries], until)
     return tuple(Together(tuple(sorted(s.events)), s.probability) for s in sets)
 
 

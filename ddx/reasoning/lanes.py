@@ -102,8 +102,8 @@ class CaseLanes:
         offsets = {node: slice(*span) for node, span in spans.items()}
         return Answers(self.model, answers.marginals, answers.log_evidence, offsets)
 
-    def factors(self) -> list[Dense]:
-        """P(what is above the findings, the whole case) as factors by the number of the variable."""
+    def factors(self) -> tuple[list[Dense], float]:
+        """P(what is above the findings, the whole case): factors by the number of the variable, and log a constant."""
         return self.tree.factors(self._everything)
 
 
