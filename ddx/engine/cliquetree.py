@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -49,8 +50,8 @@ def skeleton_of(found: Factors, order: Sequence[int]) -> Skeleton:
     parents, depths = _walk(_neighbours(relieved_parents), root)
     host = {v: _smallest_holder(1 << v, sets, sizes) for v in range(len(cards))}
     holders = [_smallest_holder(sum(1 << v for v in scope), sets, sizes) for scope in scopes(found)]
-    busy = {parents[c] for c in parents} | set(host.values())
-    ranked = sorted(parents, key=lambda c: (depths[c], c not in busy, parents[c], c))
+    inputs = Counter([parents[c] for c in parents if c != root] + list(host.values()))
+    ranked = sorted(parents, key=lambda c: (depths[c], -inputs[c], parents[c], c))
     number = {c: i for i, c in enumerate(ranked)}
     all_scopes, separators = [], []
     for c in ranked:

@@ -31,8 +31,8 @@ Events = Mapping[str, tuple[str, tuple[str, ...]]]
 
 LIMIT_BYTES = 2 << 30
 EFFORT = 8  # how long the compiler looks for a smaller tree, in units of about 0.05 s
-WORKING_BYTES = 1 << 20  # of one chunk of lanes
-LEVELS_BELOW = 100_000  # entries up to which one query goes level by level
+WORKING_BYTES = 1 << 23  # of one chunk of lanes
+LEVELS_BELOW = 1_000_000  # entries up to which one query goes level by level
 
 
 def compile_network(
@@ -281,7 +281,7 @@ class Model:
 
     def _width(self) -> int:
         """Lanes of one chunk."""
-        return max(1, min(256, WORKING_BYTES // (8 * self.entries)))
+        return max(1, min(512, WORKING_BYTES // (8 * self.entries)))
 
     def _lanes_of(self, observed: npt.NDArray[np.int64]) -> Floats:
         node, state = self._state_axis

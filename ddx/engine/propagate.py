@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ddx.engine.structure import Structure
+from ddx.engine.structure import Ints, Structure
 
 Floats = npt.NDArray[np.float64]
 Places = npt.NDArray[np.intp]
@@ -37,6 +37,12 @@ class _Input(NamedTuple):
 
     owner: int  # the node, or -1 - the child
     place: Places  # (entries,) in the message
+
+
+class _Output(NamedTuple):
+    """One message that a clique sums up on the way down."""
+
+    owner: int
     grouped: Places | None  # entries sorted by place; None where they already are
     firsts: Places  # first of each group
     each: int  # entries in every group, 0 where they differ
@@ -51,7 +57,7 @@ class _Clique(NamedTuple):
     each: int  # entries of every separator configuration, 0 where they differ
     lengths: Places  # entries of each
     inputs: tuple[_Input, ...]
-    told: tuple[_Input, ...]  # those that lead to a wanted node
+    told: tuple[_Output, ...]  # of those inputs that lead to a wanted node
 
 
 class _Upward:
@@ -207,8 +213,12 @@ def _cliques(structure: Structure, wanted: int) -> list[_Clique]:
         begins = (structure.segment_start[offset : offset + stop - start] - first).astype(np.intp)
         lengths = np.diff(begins, append=last - first)
         block = structure.maps[structure.map_start[c] : structure.map_start[c + 1]].reshape(last - first, -1)
-        inputs = tuple(_input(owner, block[:, k] - begin) for k, (owner, begin) in enumerate(owners[c]))
-        told = tuple(put for put in inputs if (put.owner < wanted if put.owner >= 0 else leads[-1 - put.owner]))
+        inputs = tuple(
+            _Input(owner, (block[:, k] - begin).astype(np.intp)) for k, (owner, begin) in enumerate(owners[c])
+        )
+        told = tuple(
+            _output(put) for put in inputs if (put.owner < wanted if put.owner >= 0 else leads[-1 - put.owner])
+        )
         leads[c] = bool(told) or wanted == len(structure.node_start) - 1
         cliques[c] = _Clique(slice(first, last), begins, _uniform(lengths), lengths, inputs, told)
     return [clique for clique in cliques if clique is not None]
@@ -224,15 +234,14 @@ def _owners(structure: Structure) -> list[list[tuple[int, int]]]:
     return owners
 
 
-def _input(owner: int, column: npt.NDArray[np.int32]) -> _Input:
-    place = column.astype(np.intp)
-    steps = np.diff(place)
-    grouped = None if (steps >= 0).all() else np.argsort(place, kind="stable")
+def _output(put: _Input) -> _Output:
+    place = put.place
+    grouped = None if (np.diff(place) >= 0).all() else np.argsort(place, kind="stable")
     ordered = place if grouped is None else place[grouped]
     firsts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
     target = ordered[firsts]
     whole = slice(int(target[0]), int(target[-1]) + 1) if target[-1] - target[0] + 1 == len(target) else target
-    return _Input(owner, place, grouped, firsts, _uniform(np.diff(firsts, append=len(place))), whole)
+    return _Output(put.owner, grouped, firsts, _uniform(np.diff(firsts, append=len(place))), whole)
 
 
 def _uniform(lengths: Places) -> int:
@@ -243,12 +252,10 @@ class _Level(NamedTuple):
     """One level of the tree, all of its cliques at once."""
 
     entries: slice
-    multiplied: slice  # the entries of cliques with inputs: the first ones
     separator: slice
     firsts: Places  # first entry of each separator configuration, within the level
     segment: Places  # (entries,) separator configuration of each, within the level
-    places: Places  # messages to multiply, entry after entry
-    first_place: Places | None  # of each entry; None where each has exactly one
+    inputs: tuple[tuple[slice | Places, Places], ...]  # entries with a first input, a second, ... and its place
     spread: Places  # entries sorted by message, within the level
     groups: Places
     targets: Places
@@ -268,12 +275,10 @@ class Levels:
         message[: structure.states] = likelihood
         work = potentials.copy()
         for level in reversed(self.levels):
-            if len(level.places):
-                factor = message.take(level.places, mode="clip")
-                if level.first_place is not None:
-                    factor = np.multiply.reduceat(factor, level.first_place)
-                work[level.multiplied] *= factor
-            message[level.separator] = np.add.reduceat(work[level.entries], level.firsts)
+            for entries, places in level.inputs:
+                work[entries] *= message.take(places, mode="clip")
+            own = work[level.entries]
+            message[level.separator] = np.add.reduceat(own, level.firsts) if len(level.firsts) > 1 else own.sum()
         total = float(message[self.levels[0].separator][0])
         if not total > 0.0:
             return np.zeros(structure.states), -np.inf
@@ -297,23 +302,28 @@ def _level(structure: Structure, k: int) -> _Level:
     sizes = np.diff(structure.entry_start[q0 : q1 + 1])
     counts = np.repeat(structure.input_count[q0:q1], sizes)  # (entries,)
     places = structure.maps[structure.map_start[q0] : structure.map_start[q1]].astype(np.intp)
-    used = int(np.count_nonzero(counts))
-    ends = np.cumsum(counts[:used])
+    starts = np.cumsum(counts) - counts  # of the places of each entry
     order = np.argsort(places, kind="stable")
     ordered = places[order]
     groups = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]])) if len(places) else order
     return _Level(
         entries=slice(first, last),
-        multiplied=slice(first, first + used),
         separator=slice(start, stop),
         firsts=begins.astype(np.intp),
         segment=np.repeat(np.arange(len(begins)), lengths),
-        places=places,
-        first_place=None if (counts[:used] == 1).all() else (ends - counts[:used]).astype(np.intp),
+        inputs=tuple(_column(first, counts, starts, places, k) for k in range(int(counts.max(initial=0)))),
         spread=np.repeat(np.arange(len(counts)), counts)[order],
         groups=groups,
         targets=ordered[groups],
     )
+
+
+def _column(first: int, counts: Ints, starts: Places, places: Places, k: int) -> tuple[slice | Places, Places]:
+    """The entries of a level, numbered from `first`, that have a k-th input, and its place in the message buffer."""
+    rows = np.flatnonzero(counts > k)
+    together = int(rows[-1]) - int(rows[0]) + 1 == len(rows)
+    entries = slice(first + int(rows[0]), first + int(rows[-1]) + 1) if together else first + rows
+    return entries, places[starts[rows] + k]
 
 
 def products(structure: Structure, tables: Floats) -> Floats:
