@@ -24,6 +24,7 @@ DEEPEST = 50  # levels
 
 Value = None | str | list["Value"] | dict[str, "Value"]
 Place = tuple[str | int, ...]
+Tree = str | int | float | list["Tree"] | dict[str, "Tree"]  # what is written
 
 
 class DocumentError(DdxError):

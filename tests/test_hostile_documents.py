@@ -332,11 +332,26 @@ def test_json_in_odd_encodings_does_not_crash(ask: Any) -> None:
     assert ask(NETWORK, text.replace("\\ud800", "x").encode("utf-8-sig"), "json").code in (0, 3)
 
 
+@pytest.mark.parametrize("name", ["c1", '"c\n1"', "=HYPERLINK(1)"])
+def test_a_table_with_one_case_is_a_case(ask: Any, name: str) -> None:
+    assert ask(NETWORK, f"case,F\n{name},present\n", "csv").posterior == pytest.approx(TWO_THIRDS)
+    assert ask(NETWORK, f"case,F\n{name},\n", "csv").posterior == pytest.approx(0.1)
+
+
 @pytest.mark.parametrize(
-    "text", ["case,F\nc1,present\n", "case,F\n", "case,F,F\nc1,present,absent\n", "case,F\n=HYPERLINK(1),present\n"]
+    ("text", "words"),
+    [
+        ("case,F\n", ("case.csv",)),
+        ("case,F,F\nc1,present,absent\n", ("F",)),
+        ("case,F\nc1,present,absent\n", ("c1",)),
+        ("case,F\nc1,no\n", ("F", "no")),
+        ("case,G\nc1,present\n", ("G",)),
+        ("case,F\nc1,present\nc2,present\n", ("2",)),
+        ("case,F\nm\u00fcller,present\n".encode("latin-1"), ("UTF-8",)),
+    ],
 )
-def test_a_table_is_no_case(ask: Any, text: str) -> None:
-    refused(ask(NETWORK, text, "csv"))
+def test_a_table_that_is_refused(ask: Any, text: str | bytes, words: tuple[str, ...]) -> None:
+    refused(ask(NETWORK, text, "csv"), *words)
 
 
 def test_the_instrument_would_see_a_wrong_answer(ask: Any) -> None:

@@ -17,14 +17,15 @@ from typing import NoReturn
 from ddx.errors import CaseError, near_misses, sentence
 from ddx.evidence import Case
 from ddx.exchange.jsontext import Json, parse
+from ddx.exchange.ontology import Ontology
 from ddx.exchange.source import Source, shown
 from ddx.exchange.terms import (
-    Ancestors,
     Imported,
     Term,
     Vocabulary,
     mapped,
     refuse_unmapped,
+    renewed,
     subject_of,
     unchecked,
 )
@@ -40,22 +41,23 @@ SEXES = {"MALE": "male", "FEMALE": "female"}
 AGE = re.compile(r"P(?:(\d{1,3})Y)?(?:(\d{1,4})M)?(?:(\d{1,4})W)?(?:(\d{1,5})D)?(?:T[\dHMS.]*)?", re.ASCII)
 
 
-def read(source: Source, network: Network, *, strict: bool = False, ancestors: Ancestors | None = None) -> Imported:
+def read(source: Source, network: Network, *, strict: bool = False, ontology: Ontology | None = None) -> Imported:
     """The case that a phenopacket makes in this network.
 
-    `ancestors` gives for each term those above it, for the rule that no observed term has an excluded ancestor.
-    Raises CaseError (ContradictoryFinding for terms that exclude one another), DocumentError or FileProblem, each
-    with the place; with `strict` also where a term is not used.
+    With an `ontology` no observed term may have an excluded ancestor, and old ids are renewed. Raises CaseError
+    (ContradictoryFinding for terms that exclude one another), DocumentError or FileProblem, each with the place; with
+    `strict` also where a term is not used.
     """
     packet = _Reader(source.where).packet(parse(source))
     vocabulary = Vocabulary.of(network)
-    findings, links, unmapped = mapped(packet.terms, vocabulary, ancestors)
+    terms, told = renewed(packet.terms, ontology)
+    findings, links, unmapped = mapped(terms, vocabulary, ontology)
     if strict:
-        refuse_unmapped(unmapped, len(packet.terms), source.where)
+        refuse_unmapped(unmapped, len(terms), source.where)
     subject, notes = subject_of(vocabulary, packet.subject)
     if not packet.terms:
         packet.notes.append("no features: the case holds nothing but who the patient is")
-    notes = [*packet.notes, *notes, *unchecked(packet.terms, ancestors)]
+    notes = [*packet.notes, *told, *notes, *unchecked(terms, ontology)]
     return Imported(
         Case(findings, subject, network=network.header.name, name=source.where), links, unmapped, tuple(notes)
     )
