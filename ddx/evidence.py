@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ddx.documents import Document, Tree, Value, parse, read
+from ddx.documents import Document, Tree, Value, normal, parse, read
 from ddx.errors import CaseError, ContradictoryFinding, near_misses, sentence
 
 FORMAT = "case/1"
@@ -152,7 +152,7 @@ def _promises(expect: Expect) -> Tree:
 
 
 def _token(token: str) -> Observed:
-    name, equals, state = token.partition("=")
+    name, equals, state = normal(token).partition("=")
     if not name.strip() or (equals and not state.strip()):
         raise CaseError(f"{token!r} is no finding. Write NAME, no-NAME, NAME=STATE, NAME=VALUE or NAME=?")
     if not equals:

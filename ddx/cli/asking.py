@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -33,6 +34,18 @@ class Asked:
     model: Model
     case: Case
     understood: Understood
+
+
+class Amount(click.FloatRange):
+    """A number on the line that is one: click itself takes `nan` and `inf` for numbers in any range."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value!s} is not a number.", param, ctx)
+        return number
 
 
 def case_options(function: F) -> F:
