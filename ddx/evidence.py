@@ -231,7 +231,9 @@ def _number(document: Document, place: tuple[str | int, ...], value: Value) -> f
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise _fault(document, place, f"{value!r} is not a number", "Write it with a decimal point, as 0.9.")
+        raise _fault(
+            document, place, f"what stands for {place[-1]} is not a number", "Write it with a decimal point, as 0.9."
+        )
     return number
 
 

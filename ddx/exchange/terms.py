@@ -191,7 +191,7 @@ def subject_of(vocabulary: Vocabulary, known: Mapping[str, str]) -> tuple[dict[s
         if key not in contexts:
             notes.append(f"{key}: this network does not ask it")
         else:
-            lexicon.state(lexicon.askables[contexts[key]], value)
+            lexicon.subject({key: value})
             subject[key] = value
     return subject, notes
 
