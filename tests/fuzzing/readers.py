@@ -31,7 +31,7 @@ LONGEST_MESSAGE = 20_000  # of all problems of one file together
 LARGEST_SEED = 20_000  # bytes
 FINDS = Path("fuzz-finds")
 NETWORKS = ("bif", "xmlbif", "xdsl", "net", "uai", "gz")
-CASES = ("evid", "csv", "obo", "phenopacket", "fhir", "case-yaml", "case-json", "line")
+CASES = ("evid", "csv", "obo", "phenopacket", "fhir", "case-yaml", "case-json", "line", "report")
 NAMES = (*NETWORKS, *CASES, "network-yaml", "roles", "review")
 
 Reader = Callable[[bytes], object]
@@ -42,7 +42,7 @@ def readers() -> dict[str, Reader]:
     import ddx
     from ddx.documents import decode, parse
     from ddx.evidence import case_of, observed_on_the_line
-    from ddx.exchange import bif, csvcases, fhir, hugin, ontology, phenopacket, uai, xdsl, xmlbif
+    from ddx.exchange import bif, csvcases, fhir, hugin, ontology, phenopacket, report, uai, xdsl, xmlbif
     from ddx.exchange.source import Source
     from ddx.knowledge.check import check_file
     from ddx.knowledge.load import shape_of
@@ -95,6 +95,7 @@ def readers() -> dict[str, Reader]:
         "roles": lambda data: shape_of(Roles, document(data)),
         "review": lambda data: shape_of(Review, document(data)),
         "line": line,
+        "report": of_source(report.read),
     }
 
 
@@ -146,8 +147,18 @@ def _own() -> dict[str, list[bytes]]:
     yaml_case = b"ddx: case/1\nfindings:\n  fever: {likelihood: {present: 0.9, absent: 1e-1}}\n  kind: unknown\n"
     review = b"ddx: review/1\nnetwork: t\nreader: R\nnumbers:\n  findings/F/model/given/D/present: 9/10\n"
     obo = b"format-version: 1.2\n\n[Term]\nid: HP:1\nalt_id: HP:2\nis_a: HP:3 ! x\n\n[Term]\nid: HP:3\n"
+    saved = {
+        "format": "ddx/differential/1",
+        "tool": {"version": "1"},
+        "network": {"name": "t", "sha256": "0"},
+        "setting": None,
+        "evidence": {"used": [{"finding": "F", "state": "present"}], "unknown": ["G"]},
+        "diseases": [{"id": "D", "posterior": 0.5}],
+        "result_sha256": "0",
+    }
     return {
         **_networks(),
+        "report": [json.dumps(saved).encode()],
         "evid": [b"2 0 1 2 0\n", b"1\n1 3 0\n"],
         "csv": [b'case,F,subject.age\nc1,present,52\n"c\n2",,\n', b"case,finding,state\nc1,F,present\n"],
         "obo": [obo],
