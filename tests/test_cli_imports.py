@@ -254,6 +254,11 @@ class TestOtherFiles:
         assert code == 0
         assert used(out)["raynaud"]["state"] == "absent"
 
+    def test_a_table_in_the_long_form(self, ask: Ask) -> None:
+        code, out, _ = ask("case,finding,state\n1,raynaud,absent\n1,hla_b27,positive\n", "--json", name="case.csv")
+        assert code == 0
+        assert (used(out)["raynaud"]["state"], used(out)["hla_b27"]["state"]) == ("absent", "positive")
+
     def test_a_table_with_two_is_answered_as_a_table(self, ask: Ask) -> None:
         text = "case,raynaud\n=1+1,absent\nc2,present\n"
         for form in ("--used", "--json", "--fhir"):

@@ -187,6 +187,25 @@ class TestPhenopacket:
         assert "resolved" in notes
         assert "who the patient is" in " ".join(self.read(network, packet()).notes)
 
+    def test_onset_and_modifiers_are_told_and_never_turn_a_finding_round(self, network: Network) -> None:
+        onset = {"age": {"iso8601duration": "P30Y"}}
+        severe = [{"id": "HP:0012828", "label": "Severe"}]
+        value = packet(
+            feature(PRURITUS, excluded=True, onset=onset, modifiers=severe),
+            feature(SCLERODACTYLY, onset=onset, severity=severe[0]),
+        )
+        imported = self.read(network, value)
+        assert states(imported) == {"pruritus": "absent", "sclerodactyly": "present"}
+        assert [n for n in imported.notes if n.startswith("not used")] == [
+            "not used: modifiers of 1 features",
+            "not used: onset of 2 features",
+            "not used: severity of 1 features",
+        ]
+        for wrong in ({"onset": "P30Y"}, {"modifiers": {}}, {"modifiers": ["Severe"]}, {"severity": "severe"}):
+            self.refusal(network, packet(feature(PRURITUS, **wrong)))
+        old = feature(PRURITUS, negated=True, classOfOnset={"id": "HP:0003581"})
+        assert states(self.read(network, packet(old))) == {"pruritus": "absent"}
+
     def test_written_and_read_again(self, network: Network) -> None:
         found = (
             Observed("sclerodactyly", "present"),

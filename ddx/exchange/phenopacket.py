@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import NoReturn
 
@@ -32,8 +33,9 @@ from ddx.exchange.terms import (
 from ddx.knowledge.lexicon import of_network
 from ddx.knowledge.spec import Network
 
-FEATURE: tuple[str, ...] = ("type", "excluded", "negated", "severity", "modifiers", "onset", "resolution", "evidence")
-FEATURE += ("description", "ageOfOnset", "ageRangeOfOnset", "classOfOnset", "presentInMother")  # some of version 1
+ONSETS = ("onset", "ageOfOnset", "ageRangeOfOnset", "classOfOnset")  # all but the first of version 1
+QUALIFIERS: tuple[str, ...] = ("severity", "modifiers", "presentInMother", *ONSETS)  # no network asks for them
+FEATURE: tuple[str, ...] = ("type", "excluded", "negated", "resolution", "evidence", "description", *QUALIFIERS)
 READ = ("id", "subject", "phenotypicFeatures", "metaData")
 UNREAD: tuple[str, ...] = ("measurements", "biosamples", "interpretations", "diseases", "medicalActions", "files")
 UNREAD += ("genes", "variants", "htsFiles")  # version 1
@@ -128,6 +130,7 @@ class _Packet:
         self.terms: list[Term] = []
         self.subject: dict[str, str] = {}
         self.notes: list[str] = []
+        self.qualified: Counter[str] = Counter()  # qualifier -> features that have it
 
 
 class _Reader:
@@ -156,15 +159,16 @@ class _Reader:
         if not isinstance(version, str) or version[:1] not in ("1", "2"):
             self.fail(f"phenopacketSchemaVersion {shown(str(version))}; 1 and 2 are read", "metaData")
         for index, item in enumerate(self.items(body.get("phenotypicFeatures", []), "phenotypicFeatures")):
-            packet.terms.append(self.feature(item, f"phenotypicFeatures[{index}]", packet.notes))
+            packet.terms.append(self.feature(item, f"phenotypicFeatures[{index}]", packet))
+        packet.notes += [f"not used: {key} of {count} features" for key, count in sorted(packet.qualified.items())]
         self.person(body.get("subject", {}), packet)
         unread = [key for key in UNREAD if body.get(key)]
         if unread:
             packet.notes.append(f"not read: {', '.join(unread)}")
         return packet
 
-    def feature(self, value: Json, place: str, notes: list[str]) -> Term:
-        """One feature as a term."""
+    def feature(self, value: Json, place: str, packet: _Packet) -> Term:
+        """One feature as a term; how it is qualified is counted, and its form checked."""
         body = self.block(value, place)
         self.known(body, FEATURE, place)
         kind = self.block(body.get("type", {}), f"{place}.type")
@@ -178,7 +182,14 @@ class _Reader:
         if not isinstance(absent, bool):
             self.fail(f"{key} is {_kind(absent)}", place, f"Write {key}: true or {key}: false, without quotes.")
         if body.get("resolution") and not absent:
-            notes.append(f"{shown(name)} has resolved; it counts as observed")
+            packet.notes.append(f"{shown(name)} has resolved; it counts as observed")
+        for qualifier in (q for q in QUALIFIERS if q in body):
+            packet.qualified[qualifier] += 1
+            if qualifier == "modifiers":
+                for item in self.items(body[qualifier], f"{place}.modifiers"):
+                    self.block(item, f"{place}.modifiers")
+            elif qualifier in ("onset", "severity"):
+                self.block(body[qualifier], f"{place}.{qualifier}")
         return Term(name, not absent, f"{self.where}:{place}")
 
     def person(self, value: Json, packet: _Packet) -> None:
