@@ -284,6 +284,8 @@ class TestOtherFiles:
             assert code == 0
             assert json.loads(out)["posteriors"]["0"]["0"] == pytest.approx(2 / 3)
             assert json.loads(out)["posteriors"]["1"] == {"0": 1.0, "1": 0.0}
+        code, _, err = ask("1\n1 0\n", name="y.uai.evid", command="posterior")
+        assert code == 3 and "Name it with -n" in err
         for text, word in (("1\n1 7\n", "7"), ("1\n9 0\n", "9"), ("2\n1 0\n", "2"), ("x", "x"), ("", "nothing")):
             code, _, err = ask(text, name="x.uai.evid", command="posterior")
             assert code == 3 and word in err

@@ -170,7 +170,9 @@ def test_nobody_else_can_read_a_case_and_nothing_is_replaced_unasked(run: Run, t
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("a.case.yaml", "a.docx"), "network"),
+        (("a.case.yaml", "a.docx"), "is a case, which is written as .case.yaml"),
+        (("seed", "seed.yaml"), "is a case, which is written as .case.yaml"),
+        (("seed", "seed.xdsl"), "is a case, which is written as .case.yaml"),
         (("a.case.yaml", "nosuch/a.json"), "cannot be written"),
         (("nosuch", "a.json"), "no case named 'nosuch'"),
         (("nosuch.csv", "a.json"), "nosuch.csv"),

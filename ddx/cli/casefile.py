@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ddx.errors import CaseError, sentence
 from ddx.evidence import Case
 
 if TYPE_CHECKING:
@@ -36,10 +37,15 @@ class Foreign:
 
     @property
     def network(self) -> str | None:
-        """The UAI network that the evidence `x.uai.evid` lies beside; None where none does."""
+        """The UAI network that the evidence `x.uai.evid` lies beside; None for another kind, which names none."""
+        if self.kind != "evidence":
+            return None
         name = self.source.where.removesuffix(".gz").removesuffix(".evid")
-        beside = [name, f"{name}.gz"] if self.kind == "evidence" else []
-        return next((file for file in beside if Path(file).is_file()), None)
+        beside = next((file for file in (name, f"{name}.gz") if Path(file).is_file()), None)
+        if beside is None:
+            message = "states by their numbers mean nothing without their network"
+            raise CaseError(sentence(message, where=self.source.where, remedy="Name it with -n."))
+        return beside
 
 
 def given_case(name: str) -> Case | Foreign:

@@ -40,12 +40,15 @@ def convert(source: str, target: Path, network: str | None, setting: str | None,
       ddx convert seed seed.phenopacket.json
       ddx convert patient.phenopacket.json patient.case.yaml
     """
-    from ddx.exchange.outgoing import is_case_file
+    from ddx.exchange.outgoing import WRITERS, is_case_file
+    from ddx.knowledge import catalog
 
     if target.exists() and not force:
         raise FileProblem(f"{target}: is there already. --force replaces it.")
     if is_case_file(target):
         name = _convert_case(source, target, network, setting)
+    elif source in catalog.cases() or is_case_file(Path(source)):
+        raise FileProblem(f"{target}: {source} is a case, which is written as {' '.join(WRITERS)}.")
     else:
         name = _convert_network(source, target, setting)
     emit(f"{name} -> {target}\n")
