@@ -46,6 +46,19 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """Every reader under damage: `nox -s fuzz -- SECONDS`, for each reader and engine (20 where none is given).
+
+    Seeds come from the sets that DDX_CONFORMANCE and DDX_HOSTILE name, where they do, and from the project's tests.
+    """
+    session.install(".[test]")
+    session.install("atheris")
+    seconds = session.posargs[0] if session.posargs else "20"
+    for engine in ("hypothesis", "atheris"):
+        session.run("python", "tests/fuzzing/readers.py", "--engine", engine, "--seconds", seconds, env=ONE_THREAD)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Start-up time; the other files of benchmarks/ are run the same way, by hand."""
     session.install(".[test]")

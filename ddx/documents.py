@@ -24,6 +24,7 @@ DEEPEST = 50  # levels
 
 Value = None | str | list["Value"] | dict[str, "Value"]
 Place = tuple[str | int, ...]
+Tree = str | int | float | list["Tree"] | dict[str, "Tree"]  # what is written
 
 
 class DocumentError(DdxError):
@@ -32,11 +33,15 @@ class DocumentError(DdxError):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The value of a file and, for every place in it, the line where it stands."""
+    """The value of a file and, for every place in it, the line where it stands.
+
+    `bare` are the places of values that are written without quotes.
+    """
 
     name: str
     value: Value
     lines: Mapping[Place, int] = field(default_factory=dict)
+    bare: frozenset[Place] = frozenset()
 
     def where(self, place: Iterable[str | int] = ()) -> str:
         """file:line of a place, or of the nearest place above it that is known."""
@@ -84,7 +89,7 @@ def _check_characters(line: str, where: str) -> None:
 
 
 def parse(text: str, name: str, kind: str = "yaml") -> Document:
-    """A YAML or JSON text as a Document. `kind` is "yaml" or "json"."""
+    """A YAML or JSON text as a Document, its names and words in NFC. `kind` is "yaml" or "json"."""
     for number, line in enumerate(text.split("\n"), 1):
         if not line.isprintable():
             _check_characters(line, f"{name}:{number}")
@@ -102,7 +107,8 @@ def _parse_json(text: str, name: str) -> Document:
 
     def pairs(items: list[tuple[str, Value]]) -> dict[str, Value]:
         seen: dict[str, Value] = {}
-        for key, value in items:
+        for written, value in items:
+            key = normal(written)
             if key in seen:
                 raise DocumentError(sentence(f"the key {key!r} stands twice", where=name, remedy="Keep one."))
             seen[key] = value
@@ -132,7 +138,12 @@ def _worded(value: object, name: str, depth: int = 0) -> Value:
         return [_worded(item, name, depth + 1) for item in value]
     if isinstance(value, bool):
         return "true" if value else "false"
-    return None if value is None else str(value)
+    return None if value is None else normal(str(value))
+
+
+def normal(text: str) -> str:
+    """The text in NFC, so that two spellings of one name are one name."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
 def _parse_yaml(text: str, name: str) -> Document:
@@ -161,11 +172,12 @@ class _Builder:
         self.open: list[tuple[Place, dict[str, Value] | list[Value]]] = []
         self.key: list[str | None] = []  # the key that waits for its value, one for each open block
         self.documents: list[Value] = []
+        self.bare: list[Place] = []
 
     def document(self) -> Document:
         if len(self.documents) != 1:
             raise DocumentError(sentence(f"{len(self.documents)} documents, wanted one", where=self.name))
-        return Document(self.name, self.documents[0], self.lines)
+        return Document(self.name, self.documents[0], self.lines, frozenset(self.bare))
 
     def take(self, event: Event) -> None:
         from ruamel.yaml.events import ScalarEvent
@@ -190,17 +202,17 @@ class _Builder:
             raise DocumentError(sentence(f"the tag {tag}", where=where, remedy="Remove it: values need no tags."))
 
     def _scalar(self, event: ScalarEvent, line: int) -> None:
-        text = str(event.value)
+        text = normal(str(event.value))
         if event.style == ">":  # the reader marks where it folded lines
             text = text.replace("\a", "")
         if not text.isprintable():  # written with escapes, in double quotes
             _check_characters(text.replace("\n", ""), f"{self.name}:{line}")
         if self.open and isinstance(self.open[-1][1], dict) and self.key[-1] is None:
             self._name_key(text, line)
-        elif event.style is None and text in ("", "~", "null", "Null", "NULL"):
-            self._place(None, line)
-        else:
+        elif event.style is not None:
             self._place(text, line)
+        else:
+            self.bare.append(self._place(None if text in ("", "~", "null", "Null", "NULL") else text, line))
 
     def _name_key(self, key: str, line: int) -> None:
         place, block = self.open[-1]

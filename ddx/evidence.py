@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ddx.documents import Document, Value, parse, read
+from ddx.documents import Document, Tree, Value, normal, parse, read
 from ddx.errors import CaseError, ContradictoryFinding, near_misses, sentence
 
 FORMAT = "case/1"
@@ -93,6 +93,20 @@ def case_of(document: Document) -> Case:
     )
 
 
+def as_document(case: Case) -> dict[str, Tree]:
+    """The case as the content of a case file, which `case_of` reads as the same case. Names of files are left out."""
+    told: dict[str, Tree] = {"ddx": FORMAT}
+    for key in ("title", "network", "setting", "source", "note"):
+        if getattr(case, key):
+            told[key] = str(getattr(case, key))
+    if case.subject:
+        told["subject"] = dict(case.subject)
+    told["findings"] = {observed.name: _written(observed) for observed in case.findings}
+    if case.expect:
+        told["expect"] = _promises(case.expect)
+    return told
+
+
 def observed_on_the_line(tokens: Iterable[str]) -> tuple[Observed, ...]:
     """Findings typed on the command line: `NAME`, `no-NAME`, `NAME=STATE`, `NAME=VALUE`, `NAME=?`.
 
@@ -121,8 +135,24 @@ def said(observed: Observed) -> str:
     return f"{observed.name}={observed.state if observed.state is not None else '?'}"
 
 
+def _written(observed: Observed) -> Tree:
+    if observed.likelihood is not None:
+        return {"likelihood": dict(observed.likelihood)}
+    return "unknown" if observed.state is None else observed.state
+
+
+def _promises(expect: Expect) -> Tree:
+    told: dict[str, Tree] = {key: [*getattr(expect, key)] for key in ("rank", "rank_any") if getattr(expect, key)}
+    for key in ("above", "below"):
+        if getattr(expect, key):
+            told[key] = dict(getattr(expect, key))
+    if expect.joint_above:
+        told["joint_above"] = {"+".join(names): bound for names, bound in expect.joint_above.items()}
+    return told
+
+
 def _token(token: str) -> Observed:
-    name, equals, state = token.partition("=")
+    name, equals, state = normal(token).partition("=")
     if not name.strip() or (equals and not state.strip()):
         raise CaseError(f"{token!r} is no finding. Write NAME, no-NAME, NAME=STATE, NAME=VALUE or NAME=?")
     if not equals:
@@ -201,7 +231,9 @@ def _number(document: Document, place: tuple[str | int, ...], value: Value) -> f
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise _fault(document, place, f"{value!r} is not a number", "Write it with a decimal point, as 0.9.")
+        raise _fault(
+            document, place, f"what stands for {place[-1]} is not a number", "Write it with a decimal point, as 0.9."
+        )
     return number
 
 

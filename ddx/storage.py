@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import time
 from pathlib import Path
+
+PRIVATE = 0o600  # of what is about a patient
+LEFT_OVER_SECONDS = 60.0  # an unfinished file is that old before it counts as left behind
 
 
 def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
-    """Put `data` in place of `path`: a file beside it, fsync, rename, fsync of the folder. OSError where it cannot."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), mode)
+    """Put `data` in place of `path`: a new file beside it, fsync, rename, fsync of the folder. OSError where it cannot.
+
+    Two writers never share a file: the last to finish wins, whole. What a writer that was killed left beside `path` is
+    cleared away.
+    """
+    _clear_left_over(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+    handle = os.open(temporary, flags, mode)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
+    except BaseException:  # whatever it was, also an interrupt: no half of a file stays
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise
     sync_folder(path.parent)
 
@@ -30,3 +42,27 @@ def sync_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def _clear_left_over(path: Path) -> None:
+    """Remove the unfinished files of writers of `path` that are no longer there."""
+    prefix = f".{path.name}."
+    for file in path.parent.iterdir() if path.parent.is_dir() else ():
+        writer = file.name.removeprefix(prefix).partition(".")[0]
+        if file.name.startswith(prefix) and writer.isascii() and writer.isdigit() and not _runs(int(writer)):
+            with contextlib.suppress(OSError):
+                if time.time() - file.stat().st_mtime > LEFT_OVER_SECONDS:
+                    file.unlink()
+
+
+def _runs(process: int) -> bool:
+    """Whether a process of that number is there; True where that cannot be told."""
+    if os.name != "posix" or process <= 0:
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

@@ -117,6 +117,85 @@ def test_without_the_fault_nothing_is_told(change: tuple[str, str], level: str, 
     assert bool(told) == (change[0] == change[1])
 
 
+E = "source: elicited, grade: judgement"
+FLU_PRIOR = "      flu: {p: 0.01,"
+COLD = f"      cold: {{p: 0.1, {E}}}\n"
+SSC = "  ssc: {label: SSc, states: [absent, limited, diffuse]}"
+SHARE = "kind: share, row: {male: {k: 7, n: 10, source: elicited, grade: measured}}"
+ODDS = f"      odds_ratios: {{ssc=limited: {{value: 3, {E}}}}}\n"
+LOOP = (
+    f"{SSC[:-1]}, model: {{kind: noisy-max, background: {{limited: {{p: 0.1, {E}}}, diffuse: {{p: 0.1, {E}}}}}, "
+    f"given: {{clone=mgus: {{limited: {{p: 0.2, {E}}}, diffuse: {{p: 0.1, {E}}}}}}}}}}}"
+)
+RATES = f"kind: rate, row: {{male: {{p: 0.5, {E}}}, female: {{p: 0.4, {E}}}}}"
+
+ASKED_OF_A_LINTER = {  # what ddx check must find -> changes that make the fault, its level, words of what it says
+    "rows": (
+        [("{male: {p: 0.49,", f"{{female: {{p: 0.7, {E}}}, male: {{p: 0.49,")],
+        "error",
+        "row sums to 1.19, not 1",
+    ),
+    "cycles": ([(SSC, LOOP)], "error", "cycle: "),
+    "orphans": (
+        [
+            ("diseases:\n", "diseases:\n  cold: {label: Cold}\n"),
+            (FLU_PRIOR, f"      cold: {{p: 0.1, {E}}}\n{FLU_PRIOR}"),
+        ],
+        "warning",
+        "cold is the cause of no finding",
+    ),
+    "missing sources": ([("p: 0.9, source: elicited", "p: 0.9, source: nobody")], "error", "no source 'nobody'"),
+    "sources without words": ([("citation: invented for a test", "citation: ' '")], "warning", "has no citation"),
+    "judgement as measured": ([], "warning", "graded measured, but its source is no measurement"),
+    "an effect rarer than its cause brings about": (
+        [(FLU_PRIOR, f"      mgus: {{p: 0.0001, {E}}}\n{FLU_PRIOR}")],
+        "error",
+        "below P(flu) P(mgus | flu)",
+    ),
+    "links below the leak": (
+        [("ssc=limited: {present: {p: 0.2,", "ssc=limited: {present: {p: 0.002,")],
+        "warning",
+        "link",
+    ),
+    "priors against associations": ([(SHARE, RATES)], "warning", "the rates of flu by sex average to"),
+    "states never used": (
+        [("mm: {p: 0.001,", "mm: {p: 0,"), ("mm: {p: 0.01,", "mm: {p: 0,"), (ODDS, "")],
+        "warning",
+        "clone is never mm, in no setting",
+    ),
+    "overlapping aliases": ([("label: Flu\n", "label: Flu\n    aliases: [ssc]\n")], "warning", "'ssc'"),
+    "unreviewed numbers": ([], "note", "18 of 18 numbers await a second reader"),
+    "treewidth and memory": ([], "note", "MB; treewidth at most"),
+}
+
+
+@pytest.mark.parametrize("kind", ASKED_OF_A_LINTER)
+def test_each_kind_of_problem_is_found(tmp_path: Path, kind: str) -> None:
+    """The list of what a linter of networks is asked for; `unreachable` is in the test of findings that say nothing."""
+    changes, level, words = ASKED_OF_A_LINTER[kind]
+    issue = found(written(tmp_path, *changes), words)
+    assert issue.level == level
+    assert issue.where.startswith("net.yaml")
+    if changes:  # the toy itself does not have it
+        assert not [i for i in lint(str(TOY)).issues if words in i.message]
+        assert issue.remedy
+
+
+def test_a_network_too_large_to_compile_says_how_large(tmp_path: Path) -> None:
+    """Predicted before it is allocated: thirty parents of one table."""
+    text = TOY.read_text(encoding="utf-8")
+    names = [f"x{i}" for i in range(30)]
+    model = f"{{kind: table, otherwise: {{present: {ROW}}}}}"
+    text += "".join(FINDING.format(name=name, model=model) for name in names)
+    text += FINDING.format(
+        name="wide", model=f"{{kind: table, parents: [{', '.join(names)}], otherwise: {{present: {ROW}}}}}"
+    )
+    path = tmp_path / "net.yaml"
+    path.write_text(text, encoding="utf-8")
+    issue = next(i for i in lint(str(path)).issues if i.level == "error")
+    assert "2,147,483,648" in issue.message
+
+
 FINDING = """  {name}:
     label: {name}
     states: [absent, present]
@@ -232,6 +311,8 @@ def test_the_second_reader(tmp_path: Path, place: str, value: str, level: str) -
     report = lint(str(path))
     issues = [i for i in report.issues if place in i.message or "neither a probability" in i.message]
     assert [i.level for i in issues] == [level]
+    if level == "error":
+        assert "review/net.yaml:5" in issues[0].where + issues[0].remedy
 
 
 def test_other_tools_and_roles() -> None:

@@ -67,3 +67,19 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "latin.yaml").write_bytes(b"a: b\nc: \xe9\n")
     with pytest.raises(DocumentError, match=r"latin\.yaml:2: not UTF-8"):
         read(tmp_path / "latin.yaml")
+
+
+def test_two_spellings_of_a_name_are_one() -> None:
+    """Composed and decomposed letters, written or escaped, in YAML and in JSON."""
+    assert parse("caf\u00e9: e\u0301\n", "f.yaml").value == parse("cafe\u0301: \u00e9\n", "f.yaml").value
+    for text, kind in (
+        ('"caf\\u00e9": 1\n"cafe\\u0301": 2\n', "yaml"),
+        ('{"caf\\u00e9": 1, "cafe\\u0301": 2}', "json"),
+    ):
+        with pytest.raises(DocumentError, match="stands twice"):
+            parse(text, "f", kind)
+
+
+def test_what_is_written_without_quotes_is_known() -> None:
+    document = parse('a: 1.10\nb: "1.10"\nc: [x, "y"]\n', "f.yaml")
+    assert document.bare == {("a",), ("c", 0)}

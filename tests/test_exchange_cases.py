@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import unicodedata
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ddx
-from ddx.errors import CaseError, ContradictoryFinding, DdxError, FileProblem
+from ddx.errors import CaseError, ContradictoryFinding, DdxError
 from ddx.evidence import Case, Observed
 from ddx.exchange import csvcases, fhir, phenopacket
-from ddx.exchange.cases import kind_of, read_import, read_table
+from ddx.exchange.cases import kind_of, read_cases
+from ddx.exchange.ontology import Ontology
 from ddx.exchange.source import Source
 from ddx.exchange.terms import Imported, Term, Vocabulary, checked, mapped
 from ddx.knowledge.spec import Network
@@ -139,11 +139,13 @@ class TestPhenopacket:
         both = packet(feature(PRURITUS), feature(PRURITUS, excluded=True))
         assert "both observed and excluded" in self.refusal(network, both)
         child = packet(feature("HP:0002197"), feature("HP:0001250", excluded=True))
-        message = self.refusal(network, child, ancestors={"HP:0002197": ["HP:0001250", "HP:0000118"]})
+        message = self.refusal(
+            network, child, ontology=Ontology({"HP:0002197": ("HP:0001250",), "HP:0001250": ("HP:0000118",)})
+        )
         assert "HP:0002197" in message
         assert "HP:0001250" in message
         upward = packet(feature("HP:0002197", excluded=True), feature("HP:0001250"))
-        assert self.read(network, upward, ancestors={"HP:0002197": ["HP:0001250"]}).notes == ()
+        assert self.read(network, upward, ontology=Ontology({"HP:0002197": ("HP:0001250",)})).notes == ()
 
     @pytest.mark.parametrize("written", ["HP_0001250", "hp:0001250", "HP:1250", "HP:00012500", "", "Seizure", "HP:"])
     def test_ids_that_are_none(self, network: Network, written: str) -> None:
@@ -184,6 +186,25 @@ class TestPhenopacket:
         assert "not read: diseases" in notes
         assert "resolved" in notes
         assert "who the patient is" in " ".join(self.read(network, packet()).notes)
+
+    def test_onset_and_modifiers_are_told_and_never_turn_a_finding_round(self, network: Network) -> None:
+        onset = {"age": {"iso8601duration": "P30Y"}}
+        severe = [{"id": "HP:0012828", "label": "Severe"}]
+        value = packet(
+            feature(PRURITUS, excluded=True, onset=onset, modifiers=severe),
+            feature(SCLERODACTYLY, onset=onset, severity=severe[0]),
+        )
+        imported = self.read(network, value)
+        assert states(imported) == {"pruritus": "absent", "sclerodactyly": "present"}
+        assert [n for n in imported.notes if n.startswith("not used")] == [
+            "not used: modifiers of 1 features",
+            "not used: onset of 2 features",
+            "not used: severity of 1 features",
+        ]
+        for wrong in ({"onset": "P30Y"}, {"modifiers": {}}, {"modifiers": ["Severe"]}, {"severity": "severe"}):
+            self.refusal(network, packet(feature(PRURITUS, **wrong)))
+        old = feature(PRURITUS, negated=True, classOfOnset={"id": "HP:0003581"})
+        assert states(self.read(network, packet(old))) == {"pruritus": "absent"}
 
     def test_written_and_read_again(self, network: Network) -> None:
         found = (
@@ -379,18 +400,20 @@ class TestCsv:
             csvcases.write([Case((Observed("F", likelihood={"a": 1.0}),))])
 
 
-def test_the_file_says_what_it_is(tmp_path: Path, network: Network) -> None:
-    path = tmp_path / "x.json"
-    for value, kind in ((packet(feature(PRURITUS)), "phenopacket"), (bundle(), "fhir"), ({"ddx": "case/1"}, None)):
-        path.write_text(json.dumps(value))
-        assert kind_of(path) == kind
-        if kind:
-            assert read_import(path, network).case.subject["sex"] == "male"
-        else:
-            with pytest.raises(FileProblem, match="neither"):
-                read_import(path, network)
-    path.write_text("case,F\nc1,present\n")
-    assert [case.name for case in read_table(path)] == ["c1"]
+def test_the_file_says_what_it_is(network: Network) -> None:
+    for value, kind in ((packet(feature(PRURITUS)), "phenopacket"), (bundle(), "fhir")):
+        assert kind_of(source(value)) == kind
+        (imported,) = read_cases(source(value), kind, network)
+        assert imported.case.subject["sex"] == "male"
+        with pytest.raises(CaseError, match="no codes"):
+            read_cases(source(value), kind, None)
+    for ours in ({"ddx": "case/1"}, {"ddx": "case/1", "note": "metaData"}, [], {"ddx": 1, "metaData": {}}):
+        assert kind_of(source(ours)) is None
+    table = Source(b"case,F\nc1,present\nc2,absent\n", "x.CSV.gz", "x")
+    assert [one.case.name for one in read_cases(table, str(kind_of(table)), None)] == ["c1", "c2"]
+    evidence = Source(b"1\n2 3 0 4 1\n", "x.uai.evid", "x")
+    (one,) = read_cases(evidence, str(kind_of(evidence)), None)
+    assert [(o.name, o.state) for o in one.case.findings] == [("3", "0"), ("4", "1")]
 
 
 def test_two_terms_that_disagree_about_one_finding(network: Network) -> None:

@@ -1,7 +1,7 @@
 """Hostile and malformed networks and cases: refused by name, made harmless, or read with the meaning they have.
 
-A disease D (prior 0.1) and a finding F (0.9 with it, 0.05 without), rendered with one hazard at a time. The hazards
-that would hurt a patient most come first.
+A disease D (prior 0.1) and a finding F (0.9 with it, 0.05 without), rendered with one hazard at a time. The ten hazards
+that would hurt patients most stand in `test_ten_worst`.
 """
 
 from __future__ import annotations
@@ -14,36 +14,8 @@ from typing import Any
 import pytest
 
 from ddx.cli import main
+from hostile_texts import NETWORK, TWO_THIRDS, B
 
-B = "source: s, grade: judgement"
-NETWORK = f"""ddx: network/1
-header: {{name: t, version: "1.10", title: t, intended_use: u, intended_users: u, population: p, authors: [a],
-  licence: MIT, data_cutoff: "2026"}}
-default_setting: all
-sources: {{s: {{citation: c}}}}
-settings:
-  all:
-    label: everybody
-    priors: {{D: {{p: 0.1, {B}}}}}
-diseases:
-  D: {{label: The disease}}
-findings:
-  F:
-    label: The finding
-    states: [absent, present]
-    tier: history
-    model:
-      kind: noisy-or
-      background: {{present: {{p: 0.05, {B}}}}}
-      given:
-        D: {{present: {{p: 0.9, {B}}}}}
-"""
-G_IS_F = """  G:
-    label: The same again
-    states: [absent, present]
-    tier: history
-    model: {kind: deterministic, parents: [F], rules: [{when: {F: present}, state: present}], otherwise: absent}
-"""
 NEVER_SHOWN = (
     r"Traceback \(most recent call last\)",
     r'File "/.*\.py", line',
@@ -51,7 +23,6 @@ NEVER_SHOWN = (
     "root:.*:0:0",
     "href=.javascript:",
 )
-TWO_THIRDS = 2 / 3
 
 
 class Asked:
@@ -106,58 +77,6 @@ def refused(asked: Asked, *words: str, code: int = 3) -> None:
         assert named(word, asked.err), asked.err
 
 
-# the ten that hurt patients most, as far as they concern these files
-
-
-def test_no_is_not_false(ask: Any) -> None:
-    refused(ask(NETWORK, case("  F: no\n")), "F", "no")
-
-
-def test_no_is_the_state_no_where_there_is_one(ask: Any) -> None:
-    words = NETWORK.replace("states: [absent, present]", "states: [no, yes]").replace("{present:", "{yes:")
-    asked = ask(words, case("  F: no\n"))
-    assert asked.posterior == pytest.approx(0.01 / (0.01 + 0.9 * 0.95))
-
-
-@pytest.mark.parametrize("second", ["  F: absent\n", "  f: absent\n", "  The finding: absent\n"])
-def test_a_finding_twice_with_two_states(ask: Any, second: str) -> None:
-    refused(ask(NETWORK, case(f"  F: present\n{second}")), "F")
-
-
-def test_a_finding_on_the_line_and_in_the_case(ask: Any) -> None:
-    refused(ask(NETWORK, case("  F: present\n"), "yaml", "no-F"), "F")
-
-
-def test_a_finding_twice_in_json(ask: Any) -> None:
-    refused(ask(NETWORK, '{"ddx": "case/1", "findings": {"F": "present", "F": "absent"}}', "json"), "F")
-
-
-def test_an_unknown_finding_is_not_skipped(ask: Any) -> None:
-    refused(ask(NETWORK, case("  F: present\n  'HP:9999999': present\n")), "HP:9999999")
-
-
-@pytest.mark.parametrize("number", ["{p: '0,9',", "{p: 0,9,"])
-def test_a_decimal_comma(ask: Any, number: str) -> None:
-    refused(ask(NETWORK.replace("{p: 0.9,", number), case("  F: present\n")), "F")
-
-
-@pytest.mark.parametrize(
-    ("was", "now", "word"),
-    [
-        ("findings:\n", "findings:\n  F: {label: x, states: [a, b], tier: exam, model: {kind: table}}\n", "F"),
-        (f"{{present: {{p: 0.9, {B}}}}}", f"{{present: {{p: 0.9, {B}}}, present: {{p: 0.1, {B}}}}}", "present"),
-        ("{p: 0.9,", "{p: 0.9, p: 0.1,", "p"),
-    ],
-)
-def test_duplicate_keys(ask: Any, was: str, now: str, word: str) -> None:
-    assert was in NETWORK
-    refused(ask(NETWORK.replace(was, now), case("  F: present\n")), word)
-
-
-def test_evidence_of_probability_0_is_no_posterior(ask: Any) -> None:
-    refused(ask(NETWORK + G_IS_F, case("  F: present\n  G: absent\n")), "F=present", "G=absent", code=5)
-
-
 # networks
 
 
@@ -184,14 +103,15 @@ def test_json_is_yaml(ask: Any) -> None:
     assert ask(json.dumps(value), case("  F: present\n")).posterior == pytest.approx(TWO_THIRDS)
 
 
-def test_a_version_is_kept_as_it_is_written(ask: Any) -> None:
-    asked = ask(NETWORK.replace('"1.10"', "1.10"), case("  F: present\n"))
+def test_a_version_that_others_would_shorten_is_refused(ask: Any) -> None:
+    refused(ask(NETWORK.replace('"1.10"', "1.10"), case("  F: present\n")), "version", "1.10")
+    asked = ask(NETWORK, case("  F: present\n"))
     assert json.loads(asked.out)["network"]["version"] == "1.10"
 
 
-def test_a_node_called_no_is_a_word(ask: Any) -> None:
-    asked = ask(NETWORK.replace("  F:\n", "  NO:\n"), case("  NO: present\n"))
-    assert asked.posterior == pytest.approx(TWO_THIRDS)
+@pytest.mark.parametrize("name", ["NO", "on", "y", "Null", '"no"'])
+def test_a_name_that_others_take_for_no_word_is_refused(ask: Any, name: str) -> None:
+    refused(ask(NETWORK.replace("  F:\n", f"  {name}:\n"), case("  F: present\n")), name.strip('"'))
 
 
 @pytest.mark.parametrize("value", ["012", "22:30", "0x1", "1_0", "0.1_5", "00.9", "\u0660.\u0669", "0b1", "0o7"])
@@ -332,11 +252,26 @@ def test_json_in_odd_encodings_does_not_crash(ask: Any) -> None:
     assert ask(NETWORK, text.replace("\\ud800", "x").encode("utf-8-sig"), "json").code in (0, 3)
 
 
+@pytest.mark.parametrize("name", ["c1", '"c\n1"', "=HYPERLINK(1)"])
+def test_a_table_with_one_case_is_a_case(ask: Any, name: str) -> None:
+    assert ask(NETWORK, f"case,F\n{name},present\n", "csv").posterior == pytest.approx(TWO_THIRDS)
+    assert ask(NETWORK, f"case,F\n{name},\n", "csv").posterior == pytest.approx(0.1)
+
+
 @pytest.mark.parametrize(
-    "text", ["case,F\nc1,present\n", "case,F\n", "case,F,F\nc1,present,absent\n", "case,F\n=HYPERLINK(1),present\n"]
+    ("text", "words"),
+    [
+        ("case,F\n", ("case.csv",)),
+        ("case,F,F\nc1,present,absent\n", ("F",)),
+        ("case,F\nc1,present,absent\n", ("c1",)),
+        ("case,F\nc1,no\n", ("F", "no")),
+        ("case,G\nc1,present\n", ("G",)),
+        ("case,F\nc1,present\nc2,present\n", ("2",)),
+        ("case,F\nm\u00fcller,present\n".encode("latin-1"), ("UTF-8",)),
+    ],
 )
-def test_a_table_is_no_case(ask: Any, text: str) -> None:
-    refused(ask(NETWORK, text, "csv"))
+def test_a_table_that_is_refused(ask: Any, text: str | bytes, words: tuple[str, ...]) -> None:
+    refused(ask(NETWORK, text, "csv"), *words)
 
 
 def test_the_instrument_would_see_a_wrong_answer(ask: Any) -> None:

@@ -18,7 +18,7 @@ from ddx.exchange.clinical import written as clinical_text
 from ddx.exchange.files import read_network, write_network
 from ddx.exchange.pgmpy_models import bundled
 from ddx.knowledge import catalog
-from ddx.knowledge.bayesnet import BayesNet, expand
+from ddx.knowledge.bayesnet import BayesNet, NoisyMax, expand
 from ddx.knowledge.diff import compared, compared_foreign
 from ddx.knowledge.load import load as load_clinical
 
@@ -204,6 +204,39 @@ def test_a_clinical_network_in_the_other_formats(tmp_path: Path, ending: str) ->
         assert np.allclose(expand(mine, node).values, expand(theirs, other).values, rtol=0, atol=1e-12)
     clinic = ddx.load(str(TOY)).bayesnet("clinic")
     assert not np.allclose(expand(mine, "flu").values, expand(clinic, "flu").values)
+
+
+ENDINGS = ["bif", "xmlbif", "xdsl", "net", "uai"]
+
+
+@pytest.mark.parametrize("packed", ["", ".gz"])
+@pytest.mark.parametrize("one", ENDINGS)
+def test_every_format_becomes_every_other(tmp_path: Path, one: str, packed: str) -> None:
+    """And back, and again the same bytes: nothing is lost but names in UAI, and noisy-MAX outside XDSL."""
+    start = tmp_path / f"start.{one}{packed}"
+    assert main(["convert", str(TOY), str(start), "--setting", "general"]) == 0
+    first = read_network(start)
+    for other in ENDINGS:
+        there, back = tmp_path / f"there-{other}.{other}{packed}", tmp_path / f"back-{other}.{one}{packed}"
+        again = tmp_path / f"again-{other}.{one}{packed}"
+        for source, target in ((start, there), (there, back), (back, again)):
+            assert main(["convert", str(source), str(target)]) == 0
+        second = read_network(back)
+        for mine, theirs in zip(first.nodes, second.nodes, strict=True):
+            assert np.allclose(expand(first, mine).values, expand(second, theirs).values, rtol=0, atol=1e-15)
+        assert again.read_bytes() == back.read_bytes()
+
+
+def test_a_noisy_max_stays_one_in_xdsl_and_a_table_elsewhere(tmp_path: Path) -> None:
+    for ending, kept in (("xdsl", True), ("bif", False)):
+        target = tmp_path / f"toy.{ending}"
+        assert main(["convert", str(TOY), str(target), "--setting", "general"]) == 0
+        assert isinstance(ddx.load(str(TOY)).bayesnet("general").models["fever"], NoisyMax)
+        assert isinstance(read_network(target).models["fever"], NoisyMax) == kept
+        mine, theirs = ddx.load(str(TOY)).bayesnet("general"), read_network(target)
+        assert marginals(mine, {"fever": "present"})["flu"]["present"] == pytest.approx(
+            marginals(theirs, {"fever": "present"})["flu"]["present"], abs=1e-12
+        )
 
 
 def test_an_existing_file_is_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

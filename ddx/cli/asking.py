@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from ddx.cli.casefile import given_case, keep_strict, read_foreign, tell, with_terms
+from ddx.errors import CaseError, sentence
 from ddx.evidence import Case, observed_on_the_line
 
 if TYPE_CHECKING:
@@ -34,12 +36,27 @@ class Asked:
     understood: Understood
 
 
+class Amount(click.FloatRange):
+    """A number on the line that is one: click itself takes `nan` and `inf` for numbers in any range."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value!s} is not a number.", param, ctx)
+        return number
+
+
 def case_options(function: F) -> F:
-    """-c, -n and --setting, as every question about a case takes them."""
+    """-c, -n, --setting and --strict, as every question about a case takes them."""
+    named = "A case: its name, a file (also a phenopacket, FHIR, CSV or UAI evidence), or - for stdin."
+    strict = "Refuse a phenopacket or FHIR file with a term that the network does not use."
     for option in (
+        click.option("--strict", is_flag=True, expose_value=False, callback=keep_strict, help=strict),
         click.option("--setting", metavar="S", help="Where the patient is seen; `ddx about` lists them."),
         click.option("-n", "--network", metavar="NETWORK", help="A name on the shelf or a file."),
-        click.option("-c", "--case", "case", metavar="CASE", help="A case: its name, a file, or - for stdin."),
+        click.option("-c", "--case", "case", metavar="CASE", help=named),
     ):
         function = option(function)
     return function
@@ -47,41 +64,44 @@ def case_options(function: F) -> F:
 
 def asked(findings: Sequence[str], case: str | None, network: str | None, setting: str | None) -> Asked:
     """Read the case, add the findings on the line, and understand both in the network."""
-    from ddx.network import compile as compiled
+    found = asked_each(findings, case, network, setting)
+    if len(found) != 1:
+        remedy = "`ddx diagnose --csv` answers every case of a table; or keep the rows of one."
+        raise CaseError(sentence(f"{len(found)} cases; one can be asked about", where=str(case), remedy=remedy))
+    return found[0]
+
+
+def asked_each(findings: Sequence[str], case: str | None, network: str | None, setting: str | None) -> list[Asked]:
+    """As `asked`, once for each case of a table."""
     from ddx.network import load
+
+    given = given_case(case) if case is not None else Case(())
+    if isinstance(given, Case):
+        loaded = load(network if network is not None else network_of(given, case))
+        return [*_questions(loaded, [given], findings, setting)]
+    loaded = load(network if network is not None else given.network or DEFAULT_NETWORK)
+    imported = read_foreign(given, loaded)
+    questions = [*_questions(loaded, [one.case for one in imported], findings, setting)]
+    for one in imported:
+        tell(given, one)
+    pairs = zip(questions, imported, strict=True)
+    return [replace(question, understood=with_terms(question.understood, one)) for question, one in pairs]
+
+
+def _questions(
+    network: Network, cases: Iterable[Case], findings: Sequence[str], setting: str | None
+) -> Iterator[Asked]:
+    """Each case, with the findings on the line, understood; the network is compiled once for each setting."""
+    from ddx.network import compile as compiled
     from ddx.reasoning.understanding import understand
 
-    read = case_named(case) if case is not None else Case(())
-    whole = replace(read, findings=(*read.findings, *observed_on_the_line(findings)))
-    loaded = load(network if network is not None else network_of(read, case))
-    understood = understand(loaded, whole, setting)
-    return Asked(loaded, compiled(loaded, understood.setting), whole, understood)
-
-
-def case_named(name: str) -> Case:
-    """The case of that name, in that file, or on stdin (YAML or JSON)."""
-    from ddx.cli.shelved import shelved_case
-    from ddx.evidence import read_case
-    from ddx.knowledge import catalog
-
-    if name == "-":
-        return case_on_stdin()
-    if name in catalog.cases():
-        return shelved_case(catalog.case_path(name))
-    return read_case(catalog.case_path(name))
-
-
-def case_on_stdin() -> Case:
-    """The case on stdin: JSON where it starts with a brace, YAML otherwise."""
-    from ddx.documents import LARGEST_FILE, decode
-    from ddx.errors import FileProblem
-    from ddx.evidence import parse_case
-
-    data = sys.stdin.buffer.read(LARGEST_FILE + 1)
-    if len(data) > LARGEST_FILE:
-        raise FileProblem(f"stdin: more than {LARGEST_FILE // 1_000_000} MB; a case is never that large")
-    text = decode(data, "stdin")
-    return parse_case(text, "stdin", "json" if text.lstrip().startswith("{") else "yaml")
+    models: dict[str | None, Model] = {}
+    for case in cases:
+        whole = replace(case, findings=(*case.findings, *observed_on_the_line(findings)))
+        understood = understand(network, whole, setting)
+        if understood.setting not in models:
+            models[understood.setting] = compiled(network, understood.setting)
+        yield Asked(network, models[understood.setting], whole, understood)
 
 
 def network_of(case: Case, file: str | None = None) -> str:

@@ -21,6 +21,7 @@ COMMANDS = {  # name -> one line for the list; the command `name` of the module 
     "show": "What a disease or finding is, with its numbers and sources.",
     "find": "Look names up.",
     "about": "What a network is for, what it rests on, and its limits.",
+    "verify": "Is a saved answer what ddx says?",
     "test": "Check cases against what they promise.",
     "check": "Every problem of a network file, with line and remedy.",
     "diff": "What changed between two versions of a network, in clinical words.",

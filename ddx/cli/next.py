@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ddx.cli.asking import asked, case_options
+from ddx.cli.asking import Amount, asked, case_options
 from ddx.cli.disease import entries_named, entry_named
 from ddx.cli.terminal import emit, surface
 from ddx.knowledge.spec import TIERS
@@ -17,7 +17,7 @@ from ddx.knowledge.spec import TIERS
 @click.option("--rule-in", metavar="D", help="By the highest probability of D that an outcome can lead to.")
 @click.option("--rule-out", metavar="D", help="By the lowest probability of D that an outcome can lead to.")
 @click.option("--by-cost", is_flag=True, help="By information for each unit of cost.")
-@click.option("--limit", type=click.FloatRange(0), default=50.0, show_default=True, help="Cost of a test at most.")
+@click.option("--limit", type=Amount(0), default=50.0, show_default=True, help="Cost of a test at most.")
 @click.option("--tier", type=click.Choice(TIERS), help="Tests of this tier only.")
 @click.option("--tiers", is_flag=True, help="Grouped by tier: bedside, laboratory, imaging, biopsy.")
 @click.option("--plan", type=click.IntRange(0, 4), default=0, help="Look so many tests ahead.")

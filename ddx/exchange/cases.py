@@ -1,49 +1,64 @@
 """Which reader does a file with cases of another system ask for?
 
-`.json` is looked into: a phenopacket has phenotypicFeatures, FHIR has a resourceType. `.csv` holds many cases in
-the words of the network itself and has a reader of its own, `csvcases.read`.
+A table (`.csv`) and the evidence of a UAI problem (`.evid`) are known by their names, JSON by what it holds: a
+phenopacket has phenotypicFeatures, FHIR has a resourceType; a case of ours has `ddx` and is read elsewhere.
 """
 
 from __future__ import annotations
 
-import os
+import re
+from collections.abc import Callable
 
-from ddx.evidence import Case
-from ddx.exchange import csvcases, fhir, phenopacket
-from ddx.exchange.jsontext import parse
-from ddx.exchange.source import problem, read_source
-from ddx.exchange.terms import Ancestors, Imported
+from ddx.errors import CaseError, sentence
+from ddx.evidence import Case, Observed
+from ddx.exchange import csvcases, fhir, phenopacket, uai
+from ddx.exchange.ontology import Ontology
+from ddx.exchange.source import Source
+from ddx.exchange.terms import Imported
 from ddx.knowledge.spec import Network
 
-KINDS = {"phenopacket": phenopacket.read, "fhir": fhir.read}
+OURS = re.compile(rb'"ddx"\s*:')
+SIGNS = {  # kind -> keys that only it has
+    "fhir": re.compile(rb'"resourceType"\s*:'),
+    "phenopacket": re.compile(
+        rb'"(?:phenotypicFeatures|phenotypic_features|metaData|meta_data|phenopacket|proband)"\s*:'
+    ),
+}
+CODED = {"phenopacket": phenopacket.read, "fhir": fhir.read}
+NAMED = {".csv": "table", ".evid": "evidence"}
 
 
-def read_import(
-    path: str | os.PathLike[str], network: Network, *, strict: bool = False, ancestors: Ancestors | None = None
-) -> Imported:
-    """The case in a phenopacket or a FHIR Bundle; FileProblem where it is neither.
-
-    `strict` refuses terms that are not used; `ancestors` gives for each term those above it.
-    """
-    source = read_source(path)
-    kind = kind_of(path)
-    if kind is None:
-        remedy = "A phenopacket has phenotypicFeatures, a FHIR Bundle has a resourceType."
-        raise problem("neither a phenopacket nor a FHIR Bundle", source.where, remedy)
-    return KINDS[kind](source, network, strict=strict, ancestors=ancestors)
-
-
-def read_table(path: str | os.PathLike[str]) -> tuple[Case, ...]:
-    """The cases of a CSV file."""
-    return csvcases.read(read_source(path))
-
-
-def kind_of(path: str | os.PathLike[str]) -> str | None:
-    """phenopacket or fhir, by what the JSON file holds; None where it is neither. DdxError where it is no JSON."""
-    body = parse(read_source(path))
-    if not isinstance(body, dict) or "ddx" in body:
+def kind_of(source: Source) -> str | None:
+    """phenopacket, fhir, table or evidence; None where the file is none of them."""
+    name = source.where.lower().removesuffix(".gz")
+    for ending, kind in NAMED.items():
+        if name.endswith(ending):
+            return kind
+    if OURS.search(source.data):
         return None
-    if isinstance(body.get("resourceType"), str):
-        return "fhir"
-    marks = ("phenotypicFeatures", "phenotypic_features", "metaData", "meta_data", "phenopacket", "proband")
-    return "phenopacket" if any(mark in body for mark in marks) else None
+    return next((kind for kind, sign in SIGNS.items() if sign.search(source.data)), None)
+
+
+def read_cases(
+    source: Source,
+    kind: str,
+    network: Network | None,
+    *,
+    strict: bool = False,
+    ontology: Callable[[], Ontology | None] = lambda: None,
+) -> tuple[Imported, ...]:
+    """The cases in a file of that kind; more than one only in a table.
+
+    Phenopackets and FHIR are put in the words of `network`, by the codes of its findings; `strict` refuses terms that
+    are not used, and only for these two is `ontology` asked. CaseError for a network without codes, and whatever the
+    readers refuse.
+    """
+    if kind == "table":
+        return tuple(Imported(case, (), (), ()) for case in csvcases.read(source))
+    if kind == "evidence":
+        observed = tuple(Observed(n, s, where=source.where) for n, s in uai.read_evidence(source).items())
+        return (Imported(Case(observed, name=source.stem), (), (), ()),)
+    if network is None or not any(finding.codes for finding in network.findings.values()):
+        message = "the network gives no codes for its findings, by which a file of this kind is read"
+        raise CaseError(sentence(message, where=source.where, remedy="Name a clinical network with -n."))
+    return (CODED[kind](source, network, strict=strict, ontology=ontology()),)

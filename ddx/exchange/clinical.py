@@ -10,21 +10,17 @@ no words for is written with the ones that it has, so that the distribution stay
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator, Mapping
 
+from ddx.documents import Tree
 from ddx.errors import SpecError
+from ddx.exchange.yamltext import lines
 from ddx.knowledge import spec
 from ddx.knowledge.bayesnet import BayesNet, Table, expand
 
 MOST_NUMBERS = 20_000  # of a network that is still written as text that people read
 SETTING = "imported"
 BASIS = {"source": "imported", "grade": "judgement"}
-WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-NULLS = ("null", "Null", "NULL")
-
-Tree = str | int | float | list["Tree"] | dict[str, "Tree"]
 
 
 def written(roles: spec.Network, network: BayesNet) -> str:
@@ -51,7 +47,7 @@ def written(roles: spec.Network, network: BayesNet) -> str:
         "latents": dict(_latents(roles, network, roots)),
         "findings": {f: _finding(roles, network, f) for f in roles.findings},
     }
-    return "".join(_lines({key: value for key, value in body.items() if value != {}}, 0))
+    return "".join(lines({key: value for key, value in body.items() if value != {}}))
 
 
 def _is_root(roles: spec.Network, network: BayesNet, name: str) -> bool:
@@ -199,34 +195,3 @@ def _row(states: tuple[str, ...], values: list[float]) -> Tree:
 
 def _number(p: float) -> Tree:
     return {"p": p, **BASIS}
-
-
-def _lines(block: Mapping[str, Tree], depth: int) -> Iterator[str]:
-    """A block of YAML: mappings of mappings over several lines, what is small on one."""
-    for key, value in block.items():
-        start = f"{'  ' * depth}{_scalar(key)}:"
-        if isinstance(value, dict) and (depth < 3 and _deep(value)):
-            yield f"{start}\n"
-            yield from _lines(value, depth + 1)
-        elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
-            yield f"{start}\n"
-            yield from (f"{'  ' * depth}- {_flow(item)}\n" for item in value)
-        else:
-            yield f"{start} {_flow(value)}\n"
-
-
-def _deep(value: Mapping[str, Tree]) -> bool:
-    return any(isinstance(item, dict | list) for item in value.values()) or len(value) > 4
-
-
-def _flow(value: Tree) -> str:
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{_scalar(key)}: {_flow(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(_flow(item) for item in value) + "]"
-    return _scalar(value) if isinstance(value, str) else repr(value)
-
-
-def _scalar(text: str) -> str:
-    """A word as it is, anything else in double quotes, which YAML reads as JSON does."""
-    return text if WORD.fullmatch(text) and text not in NULLS else json.dumps(text, ensure_ascii=False)

@@ -18,9 +18,9 @@ from typing import NoReturn
 from ddx.errors import CaseError, ContradictoryFinding, sentence
 from ddx.evidence import Case, Observed
 from ddx.exchange.jsontext import Json, parse
+from ddx.exchange.ontology import Ontology
 from ddx.exchange.source import Source, shown
 from ddx.exchange.terms import (
-    Ancestors,
     Imported,
     Link,
     Term,
@@ -69,15 +69,16 @@ USED = ("final", "amended", "corrected", "preliminary")
 SEXES = ("male", "female")
 
 
-def read(source: Source, network: Network, *, strict: bool = False, ancestors: Ancestors | None = None) -> Imported:
+def read(source: Source, network: Network, *, strict: bool = False, ontology: Ontology | None = None) -> Imported:
     """The case that a Bundle of Observations (or a single one) makes in this network.
 
     Raises CaseError (ContradictoryFinding for statements that exclude one another), DocumentError or FileProblem,
-    each with the place; with `strict` also where an Observation is not used.
+    each with the place; with `strict` also where an Observation is not used. With an `ontology` no observed term may
+    have an excluded ancestor.
     """
     bundle = _Bundle(source.where, Vocabulary.of(network))
     bundle.take(parse(source))
-    findings, links, unmapped = mapped(bundle.terms, bundle.vocabulary, ancestors)
+    findings, links, unmapped = mapped(bundle.terms, bundle.vocabulary, ontology)
     measured = {observed.name for observed, _ in bundle.measured}
     for observed in findings:
         if observed.name in measured:
@@ -89,7 +90,7 @@ def read(source: Source, network: Network, *, strict: bool = False, ancestors: A
     subject, notes = subject_of(bundle.vocabulary, bundle.subject)
     found = (*findings, *(observed for observed, _ in bundle.measured))
     used = (*links, *(link for _, link in bundle.measured))
-    everything = (*bundle.notes(), *notes, *unchecked(bundle.terms, ancestors))
+    everything = (*bundle.notes(), *notes, *unchecked(bundle.terms, ontology))
     return Imported(Case(found, subject, network=network.header.name, name=source.where), used, unused, everything)
 
 

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 from xml.parsers import expat
 
+from ddx.documents import normal
 from ddx.errors import SpecError
-from ddx.exchange.source import Source, normal, shown
+from ddx.exchange.source import Source, shown
 
 DEEPEST = 50  # levels
 MOST_ELEMENTS = 500_000

@@ -11,28 +11,31 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import NoReturn
 
 from ddx.errors import CaseError, near_misses, sentence
 from ddx.evidence import Case
 from ddx.exchange.jsontext import Json, parse
+from ddx.exchange.ontology import Ontology
 from ddx.exchange.source import Source, shown
 from ddx.exchange.terms import (
-    Ancestors,
     Imported,
     Term,
     Vocabulary,
     mapped,
     refuse_unmapped,
+    renewed,
     subject_of,
     unchecked,
 )
 from ddx.knowledge.lexicon import of_network
 from ddx.knowledge.spec import Network
 
-FEATURE: tuple[str, ...] = ("type", "excluded", "negated", "severity", "modifiers", "onset", "resolution", "evidence")
-FEATURE += ("description", "ageOfOnset", "ageRangeOfOnset", "classOfOnset", "presentInMother")  # some of version 1
+ONSETS = ("onset", "ageOfOnset", "ageRangeOfOnset", "classOfOnset")  # all but the first of version 1
+QUALIFIERS: tuple[str, ...] = ("severity", "modifiers", "presentInMother", *ONSETS)  # no network asks for them
+FEATURE: tuple[str, ...] = ("type", "excluded", "negated", "resolution", "evidence", "description", *QUALIFIERS)
 READ = ("id", "subject", "phenotypicFeatures", "metaData")
 UNREAD: tuple[str, ...] = ("measurements", "biosamples", "interpretations", "diseases", "medicalActions", "files")
 UNREAD += ("genes", "variants", "htsFiles")  # version 1
@@ -40,22 +43,23 @@ SEXES = {"MALE": "male", "FEMALE": "female"}
 AGE = re.compile(r"P(?:(\d{1,3})Y)?(?:(\d{1,4})M)?(?:(\d{1,4})W)?(?:(\d{1,5})D)?(?:T[\dHMS.]*)?", re.ASCII)
 
 
-def read(source: Source, network: Network, *, strict: bool = False, ancestors: Ancestors | None = None) -> Imported:
+def read(source: Source, network: Network, *, strict: bool = False, ontology: Ontology | None = None) -> Imported:
     """The case that a phenopacket makes in this network.
 
-    `ancestors` gives for each term those above it, for the rule that no observed term has an excluded ancestor.
-    Raises CaseError (ContradictoryFinding for terms that exclude one another), DocumentError or FileProblem, each
-    with the place; with `strict` also where a term is not used.
+    With an `ontology` no observed term may have an excluded ancestor, and old ids are renewed. Raises CaseError
+    (ContradictoryFinding for terms that exclude one another), DocumentError or FileProblem, each with the place; with
+    `strict` also where a term is not used.
     """
     packet = _Reader(source.where).packet(parse(source))
     vocabulary = Vocabulary.of(network)
-    findings, links, unmapped = mapped(packet.terms, vocabulary, ancestors)
+    terms, told = renewed(packet.terms, ontology)
+    findings, links, unmapped = mapped(terms, vocabulary, ontology)
     if strict:
-        refuse_unmapped(unmapped, len(packet.terms), source.where)
+        refuse_unmapped(unmapped, len(terms), source.where)
     subject, notes = subject_of(vocabulary, packet.subject)
     if not packet.terms:
         packet.notes.append("no features: the case holds nothing but who the patient is")
-    notes = [*packet.notes, *notes, *unchecked(packet.terms, ancestors)]
+    notes = [*packet.notes, *told, *notes, *unchecked(terms, ontology)]
     return Imported(
         Case(findings, subject, network=network.header.name, name=source.where), links, unmapped, tuple(notes)
     )
@@ -126,6 +130,7 @@ class _Packet:
         self.terms: list[Term] = []
         self.subject: dict[str, str] = {}
         self.notes: list[str] = []
+        self.qualified: Counter[str] = Counter()  # qualifier -> features that have it
 
 
 class _Reader:
@@ -154,15 +159,16 @@ class _Reader:
         if not isinstance(version, str) or version[:1] not in ("1", "2"):
             self.fail(f"phenopacketSchemaVersion {shown(str(version))}; 1 and 2 are read", "metaData")
         for index, item in enumerate(self.items(body.get("phenotypicFeatures", []), "phenotypicFeatures")):
-            packet.terms.append(self.feature(item, f"phenotypicFeatures[{index}]", packet.notes))
+            packet.terms.append(self.feature(item, f"phenotypicFeatures[{index}]", packet))
+        packet.notes += [f"not used: {key} of {count} features" for key, count in sorted(packet.qualified.items())]
         self.person(body.get("subject", {}), packet)
         unread = [key for key in UNREAD if body.get(key)]
         if unread:
             packet.notes.append(f"not read: {', '.join(unread)}")
         return packet
 
-    def feature(self, value: Json, place: str, notes: list[str]) -> Term:
-        """One feature as a term."""
+    def feature(self, value: Json, place: str, packet: _Packet) -> Term:
+        """One feature as a term; how it is qualified is counted, and its form checked."""
         body = self.block(value, place)
         self.known(body, FEATURE, place)
         kind = self.block(body.get("type", {}), f"{place}.type")
@@ -176,7 +182,14 @@ class _Reader:
         if not isinstance(absent, bool):
             self.fail(f"{key} is {_kind(absent)}", place, f"Write {key}: true or {key}: false, without quotes.")
         if body.get("resolution") and not absent:
-            notes.append(f"{shown(name)} has resolved; it counts as observed")
+            packet.notes.append(f"{shown(name)} has resolved; it counts as observed")
+        for qualifier in (q for q in QUALIFIERS if q in body):
+            packet.qualified[qualifier] += 1
+            if qualifier == "modifiers":
+                for item in self.items(body[qualifier], f"{place}.modifiers"):
+                    self.block(item, f"{place}.modifiers")
+            elif qualifier in ("onset", "severity"):
+                self.block(body[qualifier], f"{place}.{qualifier}")
         return Term(name, not absent, f"{self.where}:{place}")
 
     def person(self, value: Json, packet: _Packet) -> None:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import gzip
 import os
 import stat
-import unicodedata
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from ddx.documents import normal
 from ddx.errors import FileProblem, sentence
 
 LARGEST_FILE_BYTES = 20 * 1024 * 1024
@@ -63,11 +63,6 @@ def read_source(path: str | os.PathLike[str], largest_bytes: int = LARGEST_FILE_
         raise problem("the content is gzip, the name does not say so", where, "Add .gz to the name.")
     stem = file.name[:-3] if file.suffix.lower() == ".gz" else file.name
     return Source(data, where, normal(Path(stem).stem))
-
-
-def normal(text: str) -> str:
-    """The text in Unicode normal form C."""
-    return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
 def shown(word: str, longest: int = LONGEST_SHOWN) -> str:

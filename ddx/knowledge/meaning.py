@@ -13,8 +13,7 @@ from ddx.documents import Place
 from ddx.errors import near_misses
 from ddx.knowledge import spec
 from ddx.knowledge.lexicon import Entry, entries_of
-
-Fault = tuple[Place, str, str]
+from ddx.knowledge.naming import Fault, names_once, no_words, quantity_faults, unknown_state
 
 NOT_APPLICABLE = "not_applicable"
 ROW_TOLERANCE = 1e-5
@@ -94,35 +93,22 @@ def view_faults(view: spec.ViewFile, base: spec.Network) -> list[Fault]:
 
 
 def _name_faults(network: spec.Network) -> Iterator[Fault]:
-    seen: dict[str, str] = {}
-    for group in ("context", "diseases", "latents", "findings"):
-        for name in getattr(network, group):
-            if name in seen:
-                yield (
-                    (group, name),
-                    f"{name} is already one of the {seen[name]}",
-                    "Names are shared by all variables: rename one.",
-                )
-            seen[name] = group
+    groups = {group: getattr(network, group) for group in ("context", "diseases", "latents", "findings")}
+    yield from names_once(groups, "Names are shared by all variables: rename one.")
+    yield from no_words(groups)
+    seen = {name: group for group, names in groups.items() for name in names}
     for name, disease in network.diseases.items():
         for event in disease.reported:
+            place: Place = ("diseases", name, "reported", event)
             if event in seen:
-                yield (
-                    ("diseases", name, "reported", event),
-                    f"{event} is already one of the {seen[event]}",
-                    "Rename one.",
-                )
+                yield place, f"{event} is already one of the {seen[event]}", "Rename one."
             seen[event] = "reported entries"
     for name, states in states_of(network).items():
-        group = seen[name]
         if len(states) < 2 or len(set(states)) < len(states):
-            yield (group, name, "states"), f"{name} needs two or more states, each once", "Mend its states."
+            yield (seen[name], name, "states"), f"{name} needs two or more states, each once", "Mend its states."
     if network.default_setting not in network.settings:
-        yield (
-            ("default_setting",),
-            f"no setting {network.default_setting!r}",
-            near_misses(network.default_setting, network.settings),
-        )
+        hint = near_misses(network.default_setting, network.settings)
+        yield ("default_setting",), f"no setting {network.default_setting!r}", hint
 
 
 def _disease_faults(network: spec.Network, name: str) -> Iterator[Fault]:
@@ -136,8 +122,7 @@ def _disease_faults(network: spec.Network, name: str) -> Iterator[Fault]:
                     near_misses(state, disease.states[1:]),
                 )
     for state in (*disease.state_aliases, *disease.state_labels):
-        if state not in disease.states:
-            yield place, f"{name} has no state {state!r}", near_misses(state, disease.states)
+        yield from unknown_state(state, disease.states, place, name)
     for i, profile in enumerate(disease.profile):
         at = (*place, "profile", i)
         if profile.context not in network.context:
@@ -206,10 +191,10 @@ def _parent_faults(
         yield from _condition_faults(network, item.when, (*place, key, i, "when"), only=model.parents)
         if isinstance(item, spec.TableRow):
             yield from _row_faults(item.row, states, (*place, key, i, "row"))
-        elif item.state not in states:
-            yield (*place, key, i, "state"), f"no state {item.state!r}", near_misses(item.state, states)
-    if isinstance(model, spec.Deterministic) and model.otherwise not in states:
-        yield (*place, "otherwise"), f"no state {model.otherwise!r}", near_misses(model.otherwise, states)
+        else:
+            yield from unknown_state(item.state, states, (*place, key, i, "state"), str(place[1]))
+    if isinstance(model, spec.Deterministic):
+        yield from unknown_state(model.otherwise, states, (*place, "otherwise"), str(place[1]))
     if isinstance(model, spec.Table) and model.otherwise is not None:
         yield from _row_faults(model.otherwise, states, (*place, "otherwise"))
 
@@ -256,8 +241,7 @@ def _condition_faults(
             )
             continue
         for state in (wanted,) if isinstance(wanted, str) else wanted:
-            if state not in known[variable]:
-                yield (*place, variable), f"{variable} has no state {state!r}", near_misses(state, known[variable])
+            yield from unknown_state(state, known[variable], (*place, variable), variable)
 
 
 def _row_faults(row: spec.Row, states: tuple[str, ...], place: Place) -> Iterator[Fault]:
@@ -281,25 +265,11 @@ def _finding_faults(network: spec.Network, name: str) -> Iterator[Fault]:
     finding, place = network.findings[name], ("findings", name)
     for key in ("absent", "present"):
         state = getattr(finding, key)
-        if state is not None and state not in finding.states:
-            yield (*place, key), f"no state {state!r}", near_misses(state, finding.states)
+        if state is not None:
+            yield from unknown_state(state, finding.states, (*place, key), name)
     if finding.cost < 0:
         yield (*place, "cost"), f"a cost of {finding.cost}", "Costs are 0 or more."
-    yield from _quantity_faults(finding.quantity, finding.states, (*place, "quantity"))
-
-
-def _quantity_faults(quantity: spec.Quantity | None, states: tuple[str, ...], place: Place) -> Iterator[Fault]:
-    if quantity is None:
-        return
-    if len(quantity.states) != len(quantity.cuts) + 1 or list(quantity.cuts) != sorted(quantity.cuts):
-        yield (
-            place,
-            f"{len(quantity.states)} states for {len(quantity.cuts)} cuts",
-            "Rising cuts, one fewer than states.",
-        )
-    for state in quantity.states:
-        if state not in states:
-            yield place, f"no state {state!r}", near_misses(state, states)
+    yield from quantity_faults(finding.quantity, finding.states, (*place, "quantity"), name)
 
 
 def _setting_faults(network: spec.Network) -> Iterator[Fault]:
@@ -319,12 +289,9 @@ def _setting_faults(network: spec.Network) -> Iterator[Fault]:
                     f"no finding {setting.complaint.finding!r}",
                     near_misses(setting.complaint.finding, network.findings),
                 )
-            elif setting.complaint.state not in finding.states:
-                yield (
-                    (*place, "complaint", "state"),
-                    f"no state {setting.complaint.state!r}",
-                    near_misses(setting.complaint.state, finding.states),
-                )
+            else:
+                at = (*place, "complaint", "state")
+                yield from unknown_state(setting.complaint.state, finding.states, at, setting.complaint.finding)
         yield from _population_faults(network, setting, place)
 
 

@@ -11,7 +11,7 @@ numbers:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +22,7 @@ from ddx.knowledge.check import Checked, Issue, issue_of
 from ddx.knowledge.load import shape_of
 from ddx.knowledge.meaning import numbers_of
 
+FOLDER = "review"  # beside the network
 AGREES = 1e-9  # largest relative difference of two transcriptions of one figure
 
 
@@ -38,7 +39,7 @@ class Review(spec.Block):
 
 def review_file(network_file: Path) -> Path | None:
     """Where the second reader's copy of a network lies; None where there is none."""
-    beside = network_file.parent / "review" / f"{network_file.name.split('.')[0]}.yaml"
+    beside = network_file.parent / FOLDER / f"{network_file.name.split('.')[0]}.yaml"
     return beside if beside.is_file() else None
 
 
@@ -52,10 +53,11 @@ def check_review(checked: Checked, network_file: Path) -> tuple[Issue, ...]:
     try:
         document = read(place)
     except DdxError as fault:
-        return (issue_of(fault, place.name),)
+        issue = issue_of(fault, place.name)
+        return (replace(issue, where=f"{FOLDER}/{issue.where}"),)
     review, misshapen = shape_of(Review, document)
     if review is None:
-        return tuple(Issue("error", document.where(p), m, r) for p, m, r in misshapen)
+        return tuple(Issue("error", f"{FOLDER}/{document.where(p)}", m, r) for p, m, r in misshapen)
     return (
         *_differences(checked.network, checked.document, review, document),
         *_unsupported(checked.network, checked.document, review.numbers),
@@ -65,7 +67,7 @@ def check_review(checked: Checked, network_file: Path) -> tuple[Issue, ...]:
 def _differences(network: spec.Network, own: Document, review: Review, other: Document) -> Iterator[Issue]:
     known = {path_of(place): (place, number) for place, number in numbers_of(network)}
     for path, written in review.numbers.items():
-        where = other.where(("numbers", path))
+        where = f"{FOLDER}/{other.where(('numbers', path))}"
         if path not in known:
             yield Issue("error", where, f"no number stands at {path}", near_misses(path, known))
             continue

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from ddx.documents import Document, Place, read
+from ddx.documents import Document, read
 from ddx.errors import near_misses
 from ddx.knowledge import spec
 from ddx.knowledge.bayesnet import BayesNet
 from ddx.knowledge.load import shaped, tell
-from ddx.knowledge.meaning import Fault
+from ddx.knowledge.naming import Fault, names_once, quantity_faults, unknown_state
 
 FORM = "roles/1"
 INTENDED_USE = (
@@ -139,14 +139,12 @@ def present_states(role: DiseaseRole, states: tuple[str, ...]) -> tuple[str, ...
 
 
 def _node_faults(roles: Roles, states: Mapping[str, tuple[str, ...]]) -> Iterator[Fault]:
-    seen: dict[str, str] = {}
-    for group in ("diseases", "findings", "context"):
-        for name in getattr(roles, group):
+    groups = {group: getattr(roles, group) for group in ("diseases", "findings", "context")}
+    for group, names in groups.items():
+        for name in names:
             if name not in states:
                 yield (group, name), f"the network has no variable {name!r}", near_misses(name, states)
-            if name in seen:
-                yield (group, name), f"{name} is already one of the {seen[name]}", "Give each variable one role."
-            seen[name] = group
+    yield from names_once(groups, "Give each variable one role.")
     if not roles.diseases:
         yield ("diseases",), "no disease", "Name at least one variable that is a disease."
 
@@ -155,9 +153,9 @@ def _disease_faults(roles: Roles, states: Mapping[str, tuple[str, ...]], name: s
     role, known, place = roles.diseases[name], states[name], ("diseases", name)
     for key in ("present", "serious_states"):
         for i, state in enumerate(getattr(role, key)):
-            yield from _state_fault(state, known, (*place, key, i), name)
+            yield from unknown_state(state, known, (*place, key, i), name)
     for state in role.state_labels:
-        yield from _state_fault(state, known, (*place, "state_labels", state), name)
+        yield from unknown_state(state, known, (*place, "state_labels", state), name)
     if role.entries == "node":
         if not role.present:
             yield place, f"{name} does not say in which states it is present", "Add `present: [STATE]`."
@@ -182,44 +180,23 @@ def _finding_faults(roles: Roles, states: Mapping[str, tuple[str, ...]], name: s
     for key in ("absent", "present"):
         state = getattr(role, key)
         if state is not None:
-            yield from _state_fault(state, known, (*place, key), name)
+            yield from unknown_state(state, known, (*place, key), name)
     if role.cost < 0:
         yield (*place, "cost"), f"a cost of {role.cost}", "Costs are 0 or more."
-    yield from _quantity_faults(role.quantity, known, (*place, "quantity"), name)
+    yield from quantity_faults(role.quantity, known, (*place, "quantity"), name)
 
 
 def _context_faults(roles: Roles, network: BayesNet, name: str) -> Iterator[Fault]:
     role, known, place = roles.context[name], network.states[name], ("context", name)
     for alias, state in role.aliases.items():
-        yield from _state_fault(state, known, (*place, "aliases", alias), name)
-    yield from _quantity_faults(role.quantity, known, (*place, "quantity"), name)
+        yield from unknown_state(state, known, (*place, "aliases", alias), name)
+    yield from quantity_faults(role.quantity, known, (*place, "quantity"), name)
     if network.parents(name):
         yield (
             place,
             f"{name} depends on {', '.join(network.parents(name))}",
             "Context has no causes: make it a finding.",
         )
-
-
-def _quantity_faults(
-    quantity: spec.Quantity | None, states: tuple[str, ...], place: Place, name: str
-) -> Iterator[Fault]:
-    if quantity is None:
-        return
-    if len(quantity.states) != len(quantity.cuts) + 1 or list(quantity.cuts) != sorted(quantity.cuts):
-        yield (
-            place,
-            f"{len(quantity.states)} states for {len(quantity.cuts)} cuts",
-            "Rising cuts, one fewer than states.",
-        )
-    for state in quantity.states:
-        yield from _state_fault(state, states, place, name)
-
-
-def _state_fault(state: str, known: tuple[str, ...], place: Place, name: str) -> Iterator[Fault]:
-    if state not in known:
-        shown = ", ".join(known[:12])
-        yield place, f"{name} has no state {state!r}", near_misses(state, known) or f"Its states: {shown}."
 
 
 def _header(roles: Roles) -> spec.Header:

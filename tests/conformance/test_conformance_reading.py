@@ -6,6 +6,7 @@ are right is another file's question; this one asks whether the numbers arrive.
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 from pathlib import Path
@@ -14,13 +15,16 @@ from typing import Any
 import pytest
 
 from ddx.errors import DdxError, FileProblem, SpecError
-from ddx.exchange import xdsl
+from ddx.exchange import bif, hugin, uai, xdsl
 from ddx.exchange.files import FORMATS, read_network
 from ddx.exchange.source import Source
 from ddx.knowledge.bayesnet import expand
+from oracle.reading import Reading, largest_difference, of_network, read
 
 BESIDE = Path(__file__).parents[3] / "shared" / "conformance" / "dev" / "index.json"
 INDEX = Path(os.environ.get("DDX_CONFORMANCE", BESIDE))
+
+FORMATS_BY_NAME = {"bif": bif, "net": hugin, "uai": uai}
 
 
 def items(group: str | None) -> list[Any]:
@@ -33,6 +37,13 @@ def items(group: str | None) -> list[Any]:
         return [pytest.param(item, id=item["id"]) for item in found if item["group"] == group]
     rest = [item for item in found if item["group"] not in ("real-file-reading", "noisy-or")]
     return [pytest.param(item, id=name) for name, item in {item["network"]: item for item in rest}.items()]
+
+
+def independently(path: Path) -> Reading:
+    """The file as the independent reading has it."""
+    data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    ending = path.suffixes[-2] if path.suffix == ".gz" else path.suffix
+    return read(data, {".bifxml": "xmlbif"}.get(ending, ending[1:]))
 
 
 @pytest.mark.parametrize("item", items("real-file-reading"))
@@ -49,6 +60,7 @@ def test_a_real_file(item: dict[str, Any]) -> None:
         assert must != "REFUSE"
         assert "note" not in must or network.remarks
         assert len(network.nodes) > 1
+        assert largest_difference(of_network(network), independently(path)) < 1e-12
 
 
 @pytest.mark.parametrize("item", items(None))
@@ -61,6 +73,7 @@ def test_a_network_of_the_set(item: dict[str, Any]) -> None:
             return
         path = INDEX.parent / item["network_as_bayes"]
     network = read_network(path)
+    assert largest_difference(of_network(network), independently(path)) < 1e-12
     known = item.get("evidence") or {str(k): str(v) for k, v in (item.get("evidence_index") or {}).items()}
     assert all(state in network.states[node] for node, state in known.items())
     for node, row in (item["expected"].get("marginals") or {}).items():
@@ -98,6 +111,39 @@ def test_a_leak_convention(item: dict[str, Any], mistaken: bool) -> None:
         at = tuple(network.states[p].index("yes" if row["parents"][p] else "no") for p in table.parents)
         worst = max(worst, abs(float(table.values[(*at, 0)]) - row["p"]))
     assert (worst <= item["tolerance"]) is not mistaken
+
+
+SMALL = {  # F depends on E and D: a file of each format, made by hand
+    "bif": b"""network t { } variable D { type discrete [ 2 ] { a, b }; } variable E { type discrete [ 2 ] { x, y }; }
+      variable F { type discrete [ 2 ] { n, y }; }
+      probability ( D ) { table 0.1, 0.9; } probability ( E ) { default 0.2 0.8; }
+      probability ( F | E, D ) { (x, a) 0.1, 0.9; (y, a) 0.3, 0.7; (x, b) 0.2 0.8; (y, b) 0.4 0.6; }""",
+    "net": b"""net { } node D { states = ("a" "b"); } node E { states = ("x" "y"); } node F { states = ("n" "y"); }
+      potential (D) { data = (0.1 0.9); } potential (E) { data = (0.2 0.8); } % (0.5 0.5)
+      potential (F | E D) { data = (((0.1 0.9)(0.2 0.8))((0.3 0.7)(0.4 0.6))); }""",
+    "uai": b"BAYES 3 2 2 2 3 1 0 1 1 3 1 0 2 2 0.1 0.9 2 0.2 0.8 8 0.1 0.9 0.2 0.8 0.3 0.7 0.4 0.6",
+}
+
+
+@pytest.mark.parametrize("format_", SMALL)
+def test_the_independent_reading_notices_a_wrong_table(format_: str) -> None:
+    """The mutants: rows in another order, another parent, another state, another number."""
+    right = read(SMALL[format_], format_)
+    network = FORMATS_BY_NAME[format_].read(Source(SMALL[format_], "t", "t"))
+    assert largest_difference(of_network(network), right) < 1e-15
+    node = "2" if format_ == "uai" else "F"
+    states, parents, rows = right[node]
+    turned = dict(zip(rows, [*rows.values()][::-1], strict=True))
+    for wrong in (
+        (states, parents[::-1], {key[::-1]: row for key, row in turned.items()}),
+        (states, parents, turned),
+        (states, parents[:1], {key[:1]: row for key, row in rows.items()}),
+        ([*states[:1], "other"], parents, rows),
+        (states, parents, {**rows, next(iter(rows)): [0.11, 0.89]}),
+    ):
+        assert largest_difference(of_network(network), {**right, node: wrong}) > 0.009
+    swapped = (states, parents[::-1], {key[::-1]: row for key, row in rows.items()})
+    assert largest_difference(of_network(network), {**right, node: swapped}) < 1e-15  # the same, told in another order
 
 
 @pytest.mark.parametrize("suffix", sorted(set(FORMATS)))
