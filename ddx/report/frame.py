@@ -40,10 +40,10 @@ def plain(question: str, basis: Basis, body: dict[str, Plain], result_sha256: st
 def factor(nats: float) -> str:
     """What a weight multiplies (x) or divides (/) the odds by, to two digits.
 
-    >>> [factor(math.log(w)) for w in (45.2, 1.02, 1 / 33.4, 123456.0)]
-    ['x45', 'x1.0', '/33', 'x100,000+']
+    >>> [factor(math.log(w)) for w in (45.2, 1.02, 0.97, 1 / 33.4, 123456.0)]
+    ['x45', 'x1.0', 'x1.0', '/33', 'x100,000+']
     """
-    sign, size = ("x", nats) if nats >= -0.005 else ("/", -nats)
+    sign, size = ("x", nats) if nats > -math.log(1.05) else ("/", -nats)
     if size > math.log(99_500):
         return f"{sign}100,000+"
     ratio = math.exp(max(size, 0.0))

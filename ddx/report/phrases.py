@@ -1,7 +1,8 @@
-"""Findings in words, as they are said at the bedside: `no Raynaud phenomenon`, `ANA negative`, `mRSS ge30`."""
+"""Findings in words, as they are said at the bedside: `no Raynaud phenomenon`, `ANA negative`, `mRSS >=30`."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from ddx.knowledge.lexicon import Askable, Lexicon
@@ -9,6 +10,25 @@ from ddx.reasoning.understanding import Understood, Used
 
 BARE = ("present", "yes", "true")  # states that say no more than that the finding is there
 DENIED = ("absent", "no", "false", "none")  # states that say that it is not
+SAID_OF_IT = ("positive", "negative", "normal", "abnormal", "elevated", "increased", "reduced", "decreased", "low",
+              "high", "deficient", "thickened", "poor", "good")  # fmt: skip
+BOUND = re.compile(r"^(lt|le|gt|ge)(\d+(?:_\d+)?)(.*)$")  # ge30, lt4cm, gt2_5cm
+RANGE = re.compile(r"^(\d+(?:_\d+)?)to(\d+(?:_\d+)?)(.*)$")  # 10to59, 2to3_9
+SIGNS = {"lt": "<", "le": "≤", "gt": ">", "ge": "≥"}
+
+
+def state_said(asked: Askable, state: str) -> str:
+    """A state as it is read: `≥30`, `<4 cm`, `10-59`; with its unit where it is a range of a measured value."""
+    bound, between = BOUND.match(state), RANGE.match(state)
+    if bound is None and between is None:
+        return state.replace("_", " ")
+    if bound is not None:
+        number, unit = SIGNS[bound[1]] + bound[2].replace("_", "."), bound[3]
+    else:
+        assert between is not None
+        number, unit = f"{between[1]}-{between[2]}".replace("_", "."), between[3]
+    own = asked.quantity.unit if asked.quantity is not None and state in asked.quantity.states else ""
+    return f"{number} {(unit or own).strip()}".rstrip()
 
 
 def finding(asked: Askable, said: str | Mapping[str, float]) -> str:
@@ -17,7 +37,11 @@ def finding(asked: Askable, said: str | Mapping[str, float]) -> str:
         return f"{asked.label} (uncertain)"
     if said in BARE:
         return asked.label
-    return f"no {asked.label}" if said in DENIED else f"{asked.label} {said.replace('_', ' ')}"
+    if said in DENIED:
+        return f"no {asked.label}"
+    state = state_said(asked, said)
+    is_adjective = said in SAID_OF_IT or not (state[0].isalnum() or state.isdigit()) or RANGE.match(said)
+    return f"{asked.label} {state}" if is_adjective else f"{asked.label}: {state}"
 
 
 def finding_of(lexicon: Lexicon, understood: Understood, name: str) -> str:

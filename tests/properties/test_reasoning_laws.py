@@ -18,7 +18,7 @@ from ddx.knowledge.lexicon import Entry
 from ddx.knowledge.spec import Number, OddsRatio, Series
 from ddx.reasoning.conflict import conflict_nats
 from ddx.reasoning.derivatives import Sliced, by_factor
-from ddx.reasoning.next_test import entropy_bits, information_bits
+from ddx.reasoning.information import entropies_bits, information_bits
 from ddx.reasoning.odds import log_odds
 from ddx.reasoning.shapley import shapley
 from ddx.reasoning.uncertainty import beta_of, draws, interval
@@ -98,12 +98,16 @@ def test_sampled_shares_add_up_and_are_reproducible(seed: int) -> None:
 def test_information_lies_between_nothing_and_the_entropy(rows: int, columns: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     joint = rng.dirichlet(np.full(rows * columns, 0.3)).reshape(rows, columns)
-    bits = information_bits(joint)
-    assert 0 <= bits <= min(entropy_bits(joint.sum(axis=0)), entropy_bits(joint.sum(axis=1))) + 1e-12
+    entropies = [entropies_bits(joint.sum(axis=k)[:, None])[0] for k in (0, 1)]
+    bits = information_bits(joint)[0]
+    assert 0 <= bits <= min(entropies) + 1e-12
     apart = np.outer(joint.sum(axis=1), joint.sum(axis=0))
-    assert information_bits(apart) == pytest.approx(0, abs=1e-9)
+    assert information_bits(apart)[0] == pytest.approx(0, abs=1e-9)
     same = np.diag(joint.sum(axis=1))
-    assert information_bits(same) == pytest.approx(entropy_bits(joint.sum(axis=1)), abs=1e-9)
+    assert information_bits(same)[0] == pytest.approx(entropies[1], abs=1e-9)
+    conditional = joint / joint.sum(axis=1, keepdims=True)  # a mutant: P(finding | disease) in place of the joint
+    assume(joint.sum(axis=1).min() > 1e-3 and joint.sum(axis=1).max() < 0.9)
+    assert information_bits(conditional)[0] != pytest.approx(bits, abs=1e-9)
 
 
 @quick

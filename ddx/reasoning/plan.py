@@ -1,0 +1,281 @@
+"""Which tests, one after the other, and which after which answer? A plan that looks all the way ahead.
+
+    V(h, n) = max(0, max over t of  sum over o of P(o | h) [H(h) - H(h, t=o) + V(h and t=o, n - 1)] - price x cost(t))
+
+with H(h) the entropies of the diseases asked about, added up, after the answers h (expectimax over a finite horizon;
+Heckerman, Horvitz & Middleton 1993 on why one step is not enough). A test that tells nothing by itself is chosen where
+it lets the next one tell much. Nothing is sampled and no plan of the candidates is left out: every set of at most N
+answers is one lane. A branch ends where no plan of the steps left moves a disease by `shift` through answers that are
+not too rare, or where no test is worth its price.
+
+Which tests are candidates is the shortlist, and it is told: all of them, if the lanes stay within LANES; otherwise
+first those that taking the best test step by step would use, so that the plan is never worse than that, then the ones
+that tell most by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ddx.engine.model import Model
+from ddx.knowledge.lexicon import Entry
+from ddx.reasoning.basis import Plain
+from ddx.reasoning.information import entropies_bits, groupings, summing
+from ddx.reasoning.lanes import places
+
+Floats = npt.NDArray[np.float64]
+Answers = tuple[tuple[int, int], ...]  # (candidate, state) of each answer, candidates in order
+
+LANES = 800  # sets of answers that one plan may look at
+EQUAL_BITS = 1e-12
+NEVER = -1  # stands for a finding that no plan asks for
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A test that a plan may use; `gates` are findings that must have been asked for before it can be."""
+
+    finding: str
+    cost: float
+    gates: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How far ahead, what a unit of cost must earn, and what is worth following."""
+
+    depth: int
+    price_bits: float = 0.0
+    shift: float = 0.0  # a branch ends where no disease can be moved by so much,
+    seen: float = 0.0  # by answers at least this probable each
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """An answer, its probability when the test is made, and what to do then; a missing step says stop."""
+
+    state: str
+    probability: float
+    then: Step | None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A test of a plan: what it tells by itself at this point, and with all that follows, less its price."""
+
+    finding: str
+    information_bits: float
+    worth_bits: float
+    after: tuple[Branch, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The best plan of `considered`; `information_bits` and `cost` are expected, the price is not taken off.
+
+    `one_at_a_time_bits` is what taking the best of the same tests step by step is expected to tell.
+    """
+
+    depth: int
+    first: Step | None
+    information_bits: float
+    one_at_a_time_bits: float
+    cost: float
+    considered: tuple[str, ...]
+    open: int  # tests that could have been considered
+
+    def body(self) -> dict[str, Plain]:
+        """For programs."""
+        return {
+            "depth": self.depth,
+            "information_bits": self.information_bits,
+            "one_at_a_time_bits": self.one_at_a_time_bits,
+            "cost": self.cost,
+            "considered": list(self.considered),
+            "open": self.open,
+            "first": _plain(self.first),
+        }
+
+
+def fitting(states: Sequence[int], depth: int, most: int = LANES) -> int:
+    """How many of the candidates, with so many states each, can be looked at together."""
+    sizes = [1.0] + [0.0] * depth  # the sets of 0, 1, ... answers
+    for count, own in enumerate(states):
+        for k in range(depth, 0, -1):
+            sizes[k] += sizes[k - 1] * own
+        if sum(sizes) > most:
+            return count
+    return len(states)
+
+
+def planned(
+    model: Model, base: Floats, entries: Sequence[Entry], candidates: Sequence[Candidate], rules: Rules
+) -> tuple[Step | None, Floats]:
+    """The best first step, and (plan, one at a time) of what each is expected to tell in bits and to cost, (2, 2).
+
+    `base` is the likelihood (states,) of what is known. Exact over all plans of at most `rules.depth` candidates.
+    """
+    tree = _Tree(model, base, entries, candidates, rules)
+    return tree.step(()), np.array([tree.expected((), myopic=False), tree.expected((), myopic=True)])
+
+
+class _Tree:
+    """Every set of at most N answers with its probability, the entropy after it, and the best thing to do then."""
+
+    def __init__(
+        self, model: Model, base: Floats, entries: Sequence[Entry], candidates: Sequence[Candidate], rules: Rules
+    ) -> None:
+        self.candidates, self.rules = _gates_first(candidates), rules
+        self.model = model
+        self.labels = [model.states[c.finding] for c in self.candidates]
+        known = {c.finding: k for k, c in enumerate(self.candidates)}
+        self.gates = [tuple(known.get(g, NEVER) for g in c.gates) for c in self.candidates]
+        self.probability: dict[Answers, float] = {}  # P(answers | base), of the possible ones
+        self.entropy_bits: dict[Answers, float] = {}
+        self.present: dict[Answers, Floats] = {}  # (entries,) P(each | base, answers)
+        self._look(base, entries)
+        self.best: dict[Answers, int | None] = {}
+        self.value_bits: dict[Answers, float] = {}
+        self.reach: dict[Answers, tuple[Floats, Floats]] = {}  # lowest and highest P of each entry on the ways on
+        for history in sorted(self.probability, key=len, reverse=True):
+            self._settle(history)
+
+    def _look(self, base: Floats, entries: Sequence[Entry]) -> None:
+        """Look at every possible set of at most N answers, all sets of one size together."""
+        sums = summing(groupings(self.model, entries))
+        shown = [list(places(self.model, e)[0]) for e in entries]
+        layer: list[Answers] = [()]
+        lanes, odds = base[:, None], {layer[0]: 1.0}
+        for size in range(self.rules.depth + 1):
+            marginals = self.model.lanes(lanes).marginals  # (states, histories of this size)
+            bits, present = entropies_bits(sums @ marginals), np.array([marginals[rows].sum(axis=0) for rows in shown])
+            for k, history in enumerate(layer):
+                self.probability[history], self.entropy_bits[history] = odds[history], float(bits[k])
+                self.present[history] = present[:, k]
+            if size < self.rules.depth:
+                longer = [(h, k, *more) for k, h in enumerate(layer) for more in self._longer(h, marginals[:, k])]
+                if not longer:
+                    return
+                lanes = np.stack([self._with(lanes[:, k], test, state) for _, k, test, state, _ in longer], axis=1)
+                odds = {(*h, (test, state)): odds[h] * p for h, _, test, state, p in longer}
+                layer = list(odds)
+
+    def _longer(self, history: Answers, marginals: Floats) -> list[tuple[int, int, float]]:
+        """(test, state, P(state | history)) of each possible answer that makes the set longer at its end."""
+        asked = [test for test, _ in history]
+        found = []
+        for test in range(asked[-1] + 1 if asked else 0, len(self.candidates)):
+            if all(g in asked for g in self.gates[test]):
+                span = self.model.offsets[self.candidates[test].finding]
+                found += [(test, state, p) for state, p in enumerate(marginals[span].tolist()) if p > 0]
+        return found
+
+    def _with(self, lane: Floats, test: int, state: int) -> Floats:
+        """The lane with an answer to a test."""
+        span = self.model.offsets[self.candidates[test].finding]
+        answered: Floats = lane.copy()
+        answered[span] = 0.0
+        answered[span.start + state] = lane[span.start + state]
+        return answered
+
+    def _after(self, history: Answers, test: int) -> list[tuple[int, float, Answers]]:
+        """(state, P(state | history), the history with it) of every possible answer to a test."""
+        found = []
+        for state in range(len(self.labels[test])):
+            longer = tuple(sorted((*history, (test, state))))
+            if longer in self.probability:
+                found.append((state, self.probability[longer] / self.probability[history], longer))
+        return found
+
+    def _open(self, history: Answers) -> list[int]:
+        """Tests that can be made after these answers."""
+        if len(history) >= self.rules.depth:
+            return []
+        asked = {test for test, _ in history}
+        return [t for t in range(len(self.candidates)) if t not in asked and all(g in asked for g in self.gates[t])]
+
+    def _settle(self, history: Answers) -> None:
+        """What is best after these answers, once that is known for every longer history."""
+        here = self.present[history]
+        low, high = here, here
+        worth: dict[int, float] = {}
+        for test in self._open(history):
+            after = self._after(history, test)
+            gained = self.bits(history, after) + sum(p * self.value_bits[longer] for _, p, longer in after)
+            worth[test] = gained - self.rules.price_bits * self.candidates[test].cost
+            for _, p, longer in after:
+                if p >= self.rules.seen:
+                    low = np.minimum(low, self.reach[longer][0])
+                    high = np.maximum(high, self.reach[longer][1])
+        best = self._chosen(worth)
+        if float(np.maximum(here - low, high - here).max(initial=0.0)) < self.rules.shift:
+            best = None
+        self.reach[history] = low, high
+        self.best[history] = best
+        self.value_bits[history] = 0.0 if best is None else worth[best]
+
+    def _chosen(self, worth: Mapping[int, float]) -> int | None:
+        """The test worth most, of equals the cheapest; None where none is worth its price."""
+        most = max(worth.values(), default=0.0)
+        if most <= EQUAL_BITS:
+            return None
+        equal = [t for t, w in worth.items() if w >= most - EQUAL_BITS]
+        return min(equal, key=lambda t: (self.candidates[t].cost, t))
+
+    def bits(self, history: Answers, after: Sequence[tuple[int, float, Answers]]) -> float:
+        """What one test is expected to tell by itself."""
+        return self.entropy_bits[history] - sum(p * self.entropy_bits[h] for _, p, h in after)
+
+    def step(self, history: Answers) -> Step | None:
+        """The plan from here on."""
+        test = self.best[history]
+        if test is None:
+            return None
+        after = self._after(history, test)
+        branches = tuple(Branch(self.labels[test][s], p, self.step(longer)) for s, p, longer in after)
+        return Step(self.candidates[test].finding, self.bits(history, after), self.value_bits[history], branches)
+
+    def expected(self, history: Answers, *, myopic: bool) -> Floats:
+        """(bits, cost) expected from here on: of the plan, or of taking the best test step by step."""
+        test = self._greedy(history) if myopic else self.best[history]
+        if test is None:
+            return np.zeros(2)
+        after = self._after(history, test)
+        own: Floats = np.array([self.bits(history, after), self.candidates[test].cost])
+        for _, p, longer in after:
+            own += p * self.expected(longer, myopic=myopic)
+        return own
+
+    def _greedy(self, history: Answers) -> int | None:
+        if self.best[history] is None:
+            return None
+        price, open_ = self.rules.price_bits, self._open(history)
+        own = {t: self.bits(history, self._after(history, t)) for t in open_}
+        return self._chosen({t: own[t] - price * self.candidates[t].cost for t in open_})
+
+
+def _gates_first(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The candidates in an order in which each stands after its gates."""
+    left, found = list(candidates), list[Candidate]()
+    while left:
+        waiting = {c.finding for c in left}
+        ready = [c for c in left if waiting.isdisjoint(c.gates)] or left
+        found += ready
+        left = [c for c in left if c not in ready]
+    return found
+
+
+def _plain(step: Step | None) -> Plain:
+    if step is None:
+        return None
+    after: list[Plain] = [{"state": b.state, "probability": b.probability, "next": _plain(b.then)} for b in step.after]
+    return {
+        "finding": step.finding,
+        "information_bits": step.information_bits,
+        "worth_bits": step.worth_bits,
+        "after": after,
+    }
