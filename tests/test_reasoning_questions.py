@@ -6,12 +6,12 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ddx.cli.asking import asked as ask
+from ddx.engine.model import compile_network
 from ddx.errors import UnknownFinding
 from ddx.reasoning.compare import compare
 from ddx.reasoning.conflict import conflict
@@ -20,6 +20,7 @@ from ddx.reasoning.differential import diagnose
 from ddx.reasoning.next_test import Aim, deciding, next_tests
 from ddx.reasoning.replay import replay
 from ddx.reasoning.understanding import Used
+from oracle.joint import posteriors
 from reasoning_cases import asked, entry, toy
 
 quick = settings(max_examples=15, deadline=None)
@@ -27,13 +28,50 @@ XOR = str(Path(__file__).parent / "data" / "xor.yaml")
 FEW = ("skin-induration", "no-raynaud", "ana=negative")
 
 
-def test_a_surprise_is_what_a_fresh_query_without_the_finding_predicts() -> None:
+def test_every_surprise_is_what_a_fresh_network_without_the_finding_predicts() -> None:
+    """Compiled anew, in another elimination order, and asked without the finding."""
     q = asked("seed")
     answer = conflict(q.network, q.model, q.understood)
-    for s in answer.surprises[:6]:
+    fresh = compile_network(q.model.network, effort=0)
+    assert {s.finding for s in answer.surprises} == {u.finding for u in q.understood.findings}
+    for s in answer.surprises:
         rest = {f: said for f, said in q.understood.evidence.items() if f != s.finding}
-        predicted = q.model.posteriors(rest)[s.finding][s.state]
-        assert s.probability == pytest.approx(predicted, rel=1e-9)
+        predicted = fresh.posteriors(rest)[s.finding]
+        assert s.probability == pytest.approx(predicted[s.state], rel=1e-9)
+        assert s.expected == max(predicted, key=lambda state: predicted[state])
+    doughnut = next(s for s in answer.surprises if s.finding == "doughnut_sign")  # with itself it is certain: a mutant
+    assert doughnut.probability != pytest.approx(
+        fresh.posteriors(q.understood.evidence)["doughnut_sign"]["present"], rel=1e-3
+    )
+
+
+def test_surprises_of_the_toy_are_those_of_adding_up_the_joint() -> None:
+    q = toy("fever", "kind=b", "sex=male")
+    for s in conflict(q.network, q.model, q.understood).surprises:
+        rest = {f: said for f, said in q.understood.evidence.items() if f != s.finding}
+        assert s.probability == pytest.approx(float(posteriors(q.model.network, rest)[0][s.finding][s.state]), rel=1e-9)
+
+
+def test_what_a_pair_is_said_to_do_is_what_fresh_queries_say() -> None:
+    q = asked("seed")
+    answer = conflict(q.network, q.model, q.understood)
+    assert answer.in_conflict >= len(answer.pairs) > 5
+
+    def p(*findings: str, **more: str) -> float:
+        said = {f: q.understood.evidence[f] for f in findings}
+        given = q.model.log_evidence({**q.understood.patient, **more})
+        return math.exp(q.model.log_evidence({**q.understood.patient, **said, **more}) - given)
+
+    for pair in answer.pairs[:4]:
+        assert pair.together == pytest.approx(p(*pair.first, *pair.second), rel=1e-9)
+        assert pair.by_chance == pytest.approx(p(*pair.first) * p(*pair.second), rel=1e-9)
+        assert pair.conflict_nats == pytest.approx(math.log(pair.by_chance / pair.together), abs=1e-9)
+        for r in pair.resolved_by:
+            node, states = q.model.events[r.disease]
+            with_it = p(*pair.first, *pair.second, **{node: states[0]})
+            assert r.together == pytest.approx(with_it, rel=1e-9)
+            assert r.together > pair.by_chance
+    assert answer.coverage.word == "inside"
 
 
 def test_the_tuberculin_test_stands_apart() -> None:
@@ -46,7 +84,7 @@ def test_the_tuberculin_test_stands_apart() -> None:
 def test_scleromyxedema_resolves_stiff_skin_without_raynaud() -> None:
     q = asked(None, "doughnut-sign", "no-raynaud")
     answer = conflict(q.network, q.model, q.understood)
-    pair = next(p for p in answer.pairs if {p.first, p.second} == {"doughnut_sign", "raynaud"})
+    pair = next(p for p in answer.pairs if {*p.first, *p.second} == {"doughnut_sign", "raynaud"})
     assert pair.conflict_nats > 0
     assert "scleromyxedema" in [r.disease for r in pair.resolved_by]
     assert all(r.conflict_nats < 0 for r in pair.resolved_by)
@@ -198,12 +236,24 @@ def test_what_separates_two_diseases() -> None:
     assert "nailfold" in [n.finding for n in answer.not_asked[:5]]
 
 
-def test_coverage_calls_an_impossible_mixture_outside() -> None:
-    usual = asked(None, "skin-induration", "raynaud", "ana=positive")
-    assert coverage(usual.network, usual.model, usual.understood).word == "inside"
+def test_coverage_calls_a_mixture_that_nothing_explains_outside() -> None:
     odd = asked(None, "doughnut-sign", "raynaud", "groove_sign", "bamboo_spine", "morphea_plaques", "leonine_facies")
     found = coverage(odd.network, odd.model, odd.understood)
     assert found.word == "outside"
     assert not found.strong_words
-    assert math.isfinite(found.log_evidence_nats)
-    assert np.isclose(found.tail, 1 / (found.cases + 1), atol=0.01)
+    assert math.isfinite(found.log_probability_nats)
+    assert found.tail == pytest.approx(1 / (1 + found.patients), abs=0.01)
+    assert found.log_probability_nats < found.expected_nats[0]
+
+
+@pytest.mark.parametrize("case", ["seed", "gadolinium", "lytic-lesions", "crest", "worse-on-ivig"])
+def test_a_rare_disease_does_not_put_its_patients_outside(case: str) -> None:
+    q = asked(case)
+    answer = coverage(q.network, q.model, q.understood)
+    assert answer.word == "inside"
+    assert answer == coverage(q.network, q.model, q.understood)
+
+
+def test_without_findings_nothing_lies_outside() -> None:
+    q = toy("fever=?")
+    assert coverage(q.network, q.model, q.understood).tail == pytest.approx(1.0)

@@ -3,17 +3,19 @@
     surprise of f   P(f | every other finding): exactly what a fresh query without f would predict
     pair            log P(a | patient) P(b | patient) / P(a, b | patient), in nats; 0 where they are independent,
                     above 0 where together they are rarer than apart (Jensen et al. 1991)
-    resolved by h   where log P(a) P(b) P(h) / P(a, b, h) < 0: with h they belong together
+    resolved by h   where log P(a) P(b) P(h) / P(a, b, h) < 0, that is P(a, b | h) > P(a) P(b): with h they belong
+                    together. Only diseases that bear on a or b are asked; where one that this case makes likely
+                    resolves the pair, only such are told
 
 A small total for the whole case hides local conflict, so surprises come first. What no disease of the network bears on
-cannot be explained by any of them, and stands apart.
+cannot be explained by any of them, and stands apart. How far the case as a whole lies outside: see `coverage`.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +25,7 @@ from ddx.errors import ImpossibleEvidence
 from ddx.network import Network
 from ddx.reasoning.basis import Basis, Plain, basis_of
 from ddx.reasoning.chains import chains
+from ddx.reasoning.coverage import Coverage, coverage
 from ddx.reasoning.differential import listed
 from ddx.reasoning.graph import Parents, above, parents_in
 from ddx.reasoning.lanes import Lanes
@@ -35,7 +38,8 @@ Floats = npt.NDArray[np.float64]
 SURPRISING = 0.05
 LEAST_CONFLICT_NATS = math.log(1.2)
 MOST_PAIRS = 12
-MOST_RESOLVING = 3
+MOST_RESOLVING = 2
+LIKELY = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,26 +59,31 @@ class Resolving:
 
     disease: str
     conflict_nats: float
+    together: float  # P(both | the disease, patient)
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two chains of findings, each named by its first, that pull against each other."""
+    """Two chains of findings that pull against each other."""
 
-    first: str
-    second: str
+    first: tuple[str, ...]
+    second: tuple[str, ...]
     conflict_nats: float
+    together: float  # P(both | patient)
+    by_chance: float  # P(first | patient) P(second | patient)
     resolved_by: tuple[Resolving, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Conflict(Shown):
-    """The answer of `conflict`: surprises, least expected first; pairs, strongest first."""
+    """The answer of `conflict`: surprises, least expected first; the strongest MOST_PAIRS of the pairs in conflict."""
 
     basis: Basis
     surprises: tuple[Surprise, ...]
     total_nats: float  # log of the product of P(chain) over P(all)
     pairs: tuple[Pair, ...]
+    in_conflict: int
+    coverage: Coverage
 
     @property
     def unexplained(self) -> tuple[Surprise, ...]:
@@ -88,6 +97,8 @@ class Conflict(Shown):
 
     @property
     def headline(self) -> str:
+        if not self.coverage.strong_words:
+            return "These findings lie outside what the network explains."
         if self.misfits:
             first = self.misfits[0]
             return f"Does not fit the rest: {first.finding}={first.state}, expected in {first.probability:.2%}"
@@ -106,14 +117,9 @@ class Conflict(Shown):
             "surprises": [_plain(s) for s in self.surprises],
             "unexplained": [s.finding for s in self.unexplained],
             "total_nats": self.total_nats,
-            "pairs": [
-                {
-                    "findings": [p.first, p.second],
-                    "conflict_nats": p.conflict_nats,
-                    "resolved_by": [{"disease": r.disease, "conflict_nats": r.conflict_nats} for r in p.resolved_by],
-                }
-                for p in self.pairs
-            ],
+            "pairs": [_plain_pair(p) for p in self.pairs],
+            "pairs_in_conflict": self.in_conflict,
+            "coverage": self.coverage.body(),
         }
 
 
@@ -122,9 +128,10 @@ def conflict(network: Network, model: Model, understood: Understood) -> Conflict
     parents = parents_in(model)
     surprises, total = _surprises(network, model, understood, parents)
     grouped = chains(network, parents, [u.finding for u in understood.findings])
-    whole, pairs = _pairs(network, model, understood, grouped)
+    whole, (pairs, count) = _pairs(network, model, understood, grouped)
     ranked = tuple(sorted(surprises, key=lambda s: (s.probability, s.finding)))
-    return Conflict(basis_of(network, understood, total), ranked, whole, pairs)
+    basis = basis_of(network, understood, total)
+    return Conflict(basis, ranked, whole, pairs, count, coverage(network, model, understood))
 
 
 def conflict_nats(model: Model, column: Floats, parts: Sequence[Floats]) -> float:
@@ -164,8 +171,8 @@ def _surprises(
 
 def _pairs(
     network: Network, model: Model, understood: Understood, grouped: Sequence[tuple[str, ...]]
-) -> tuple[float, tuple[Pair, ...]]:
-    """The conflict of the whole case, and of the pairs of chains that are in conflict."""
+) -> tuple[float, tuple[tuple[Pair, ...], int]]:
+    """The conflict of the whole case; the strongest pairs of chains that are in conflict, and how many are."""
     evidence = understood.evidence
     patient = model.likelihood(understood.patient)
     own = [model.likelihood({f: evidence[f] for f in chain}) for chain in grouped]
@@ -177,36 +184,52 @@ def _pairs(
     both = logs[2 + len(own) :] - logs[0]
     strength = [float(single[i] + single[j] - both[k]) for k, (i, j) in enumerate(places)]
     order = sorted((k for k, s in enumerate(strength) if s > LEAST_CONFLICT_NATS), key=lambda k: -strength[k])
-    order = order[:MOST_PAIRS]
-    resolving = _resolving(network, model, (understood, [columns[2 + len(own) + k] for k in order]))
-    pairs = tuple(
-        Pair(
-            grouped[places[k][0]][0],
-            grouped[places[k][1]][0],
-            strength[k],
-            tuple(Resolving(h, strength[k] + c) for h, c in resolving[n] if strength[k] + c < 0)[:MOST_RESOLVING],
-        )
-        for n, k in enumerate(order)
-    )
-    return float(single.sum() - (logs[1] - logs[0])), pairs
+    strongest = [
+        Pair(grouped[i], grouped[j], strength[k], math.exp(both[k]), math.exp(single[i] + single[j]), ())
+        for k, (i, j) in ((k, places[k]) for k in order[:MOST_PAIRS])
+    ]
+    pairs = _resolved(network, model, understood, strongest)
+    return float(single.sum() - (logs[1] - logs[0])), (pairs, len(order))
 
 
-def _resolving(network: Network, model: Model, asked: tuple[Understood, list[Floats]]) -> list[list[tuple[str, float]]]:
-    """For each pair log P(h) / P(h | pair) of every disease h, those that the whole case makes likeliest first."""
-    understood, columns = asked
-    if not columns:
-        return []
+def _resolved(network: Network, model: Model, understood: Understood, pairs: Sequence[Pair]) -> tuple[Pair, ...]:
+    """The pairs with the diseases that resolve each, by how usual the pair is with them."""
+    if not pairs:
+        return ()
     entries = listed(network, model)
+    parents = parents_in(model)
     lanes = Lanes(model)
     start, end = lanes.add(understood.patient), lanes.add(understood.evidence)
-    places = [lanes.add_column(column) for column in columns]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        present = lanes.run().present(entries)  # (entries, lanes)
-        change = np.log(present[:, [start]]) - np.log(present[:, places])
-    order = np.argsort(-present[:, end], kind="stable").tolist()
-    return [
-        [(entries[i].id, float(change[i, n])) for i in order if np.isfinite(change[i, n])] for n in range(len(columns))
-    ]
+    said = understood.evidence
+    places = [lanes.add({**understood.patient, **{f: said[f] for f in p.first + p.second}}) for p in pairs]
+    present = lanes.run().present(entries)  # (entries, lanes)
+    found = []
+    for pair, lane in zip(pairs, places, strict=True):
+        upward = above(parents, pair.first + pair.second)
+        resolving = []
+        for i, e in enumerate(entries):
+            if e.node in upward and present[i, start] > 0 and present[i, lane] > 0:
+                together = float(present[i, lane] / present[i, start]) * pair.together
+                against = math.log(pair.by_chance / together)
+                if against < 0:
+                    resolving.append((present[i, end] < LIKELY, against, Resolving(e.id, against, min(1.0, together))))
+        first = min((r[0] for r in resolving), default=False)  # where a likely disease resolves it, only such are told
+        told = sorted((r for r in resolving if r[0] == first), key=lambda r: r[1])[:MOST_RESOLVING]
+        found.append(replace(pair, resolved_by=tuple(r for _, _, r in told)))
+    return tuple(found)
+
+
+def _plain_pair(p: Pair) -> Plain:
+    return {
+        "findings": [p.first[0], p.second[0]],
+        "groups": [list(p.first), list(p.second)],
+        "conflict_nats": p.conflict_nats,
+        "together": p.together,
+        "by_chance": p.by_chance,
+        "resolved_by": [
+            {"disease": r.disease, "conflict_nats": r.conflict_nats, "together": r.together} for r in p.resolved_by
+        ],
+    }
 
 
 def _plain(s: Surprise) -> Plain:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ddx.knowledge.lexicon import Askable, Lexicon
 from ddx.reasoning.understanding import Understood, Used
@@ -47,6 +47,35 @@ def finding(asked: Askable, said: str | Mapping[str, float]) -> str:
 def finding_of(lexicon: Lexicon, understood: Understood, name: str) -> str:
     """A finding of the case in words, by its id."""
     return finding(lexicon.askables[name], understood.evidence[name])
+
+
+def chain(lexicon: Lexicon, understood: Understood, findings: Sequence[str]) -> str:
+    """Findings that stand or fall together, by the first: `Monoclonal protein (+4 tied)`."""
+    said = finding_of(lexicon, understood, findings[0])
+    return f"{said} (+{len(findings) - 1} tied)" if len(findings) > 1 else said
+
+
+def counts(*probabilities: float) -> tuple[str, ...]:
+    """Probabilities as counts of the same number of patients, and that number: small enough to tell them apart.
+
+    >>> counts(0.31, 0.042), counts(0.0017, 0.0028)
+    (('31', '4', '100'), ('17', '28', '10,000'))
+    """
+    least = min(probabilities)
+    of = next((n for n in (100, 1_000, 10_000, 100_000) if least * n >= 3), 1_000_000)
+    return (*(f"{p * of:,.0f}" for p in probabilities), f"{of:,}")
+
+
+def of_hundred(probability: float) -> str:
+    """How many of 100 patients, never 0 and never all.
+
+    >>> [of_hundred(p) for p in (1.0, 0.9949, 0.2, 0.055, 0.0012, 0.0004)]
+    ['nearly 100', '99', '20', '5.5', '0.1', 'fewer than 0.1']
+    """
+    hundred = 100 * probability
+    if hundred >= 99.5:
+        return "nearly 100"
+    return f"{hundred:.0f}" if hundred >= 9.5 else f"{hundred:.1f}" if hundred >= 0.1 else "fewer than 0.1"
 
 
 def sign(lexicon: Lexicon, used: Used) -> str:
