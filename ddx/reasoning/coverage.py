@@ -20,7 +20,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ddx.engine.combinations import most_probable_sets
+from ddx.engine.case_tree import Question, case_tree
+from ddx.engine.combinations import Until, most_probable_sets
 from ddx.engine.model import Model
 from ddx.knowledge.bayesnet import BayesNet, NoisyMax, Table
 from ddx.knowledge.lexicon import Entry
@@ -35,7 +36,7 @@ from ddx.reasoning.understanding import State, Understood
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-OUTSIDE, UNUSUAL = 0.01, 0.05
+OUTSIDE, UNUSUAL = 0.02, 0.05
 SET_MASS, MOST_SETS = 0.999, 64  # sets of diseases are drawn among those that hold so much, or so many of them
 SAME_NATS = 1e-9
 
@@ -157,7 +158,9 @@ def _worlds(
     """(states, worlds) 1 for the state of each upper node in each world: drawn from P(upper nodes | evidence)."""
     count, rng = drawing
     said = model.likelihood(evidence)
-    sets = most_probable_sets(model, said, [e.id for e in entries], mass=SET_MASS, most=MOST_SETS)
+    tree = case_tree(model, Question(evidence, (), tuple(dict.fromkeys(e.node for e in entries))))
+    total = float(tree.lanes(np.ones((tree.states, 1)), np.empty((0, 1))).log_evidence[0])
+    sets = most_probable_sets(model, tree.factors(()), total, [e.id for e in entries], Until(SET_MASS, MOST_SETS))
     odds = np.array([s.probability for s in sets])
     lanes = np.empty((len(said), count))
     for k, pick in enumerate(rng.choice(len(sets), count, p=odds / odds.sum()).tolist()):

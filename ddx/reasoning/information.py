@@ -6,7 +6,8 @@ with both. States of a node that mean the same entries are one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,6 @@ from ddx.engine.model import Model
 from ddx.knowledge.lexicon import Entry
 
 Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 
 def information_bits(joint: Floats, diseases: int = 1, starts: Sequence[int] = (0,)) -> Floats:
@@ -44,22 +44,35 @@ def _x_log2_x(x: Floats) -> Floats:
     return found
 
 
-def grouping(model: Model, node: str, entries: Sequence[Entry]) -> tuple[Ints, int]:
-    """(states,) which group a state of the node is in, -1 for other nodes; states with the same entries are one."""
-    span, labels = model.offsets[node], model.states[node]
-    meant = [frozenset(e.id for e in entries if e.node == node and s in e.states) for s in labels]
-    kinds = list(dict.fromkeys(meant))
-    of_state = np.full(model.layout.total, -1, dtype=np.int64)
-    of_state[span] = [kinds.index(m) for m in meant]
-    return of_state, len(kinds)
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """Which group each state of a disease node is in; states that mean the same entries are one group."""
+
+    node: str
+    of_state: tuple[int, ...]
+    count: int
 
 
-def groupings(model: Model, entries: Sequence[Entry]) -> list[tuple[Ints, int]]:
-    """The grouping of each node that the entries are about."""
-    return [grouping(model, node, entries) for node in dict.fromkeys(e.node for e in entries)]
+def groupings(model: Model, entries: Sequence[Entry]) -> list[Grouping]:
+    """The grouping of each node that the entries are about, in their order."""
+    found = []
+    for node in dict.fromkeys(e.node for e in entries):
+        meant = [frozenset(e.id for e in entries if e.node == node and s in e.states) for s in model.states[node]]
+        kinds = list(dict.fromkeys(meant))
+        found.append(Grouping(node, tuple(kinds.index(m) for m in meant), len(kinds)))
+    return found
 
 
-def summing(groups: Sequence[tuple[Ints, int]]) -> Floats:
+def summing(groups: Sequence[Grouping], spans: Mapping[str, tuple[int, int]]) -> Floats:
     """(groups of all nodes, states) 1 where a state is of a group: times marginals it gives their distributions."""
-    rows = [(of_state == g).astype(np.float64) for of_state, count in groups for g in range(count)]
-    return np.array(rows)
+    rows = np.zeros((sum(g.count for g in groups), max(last for _, last in spans.values())))
+    first = 0
+    for g in groups:
+        rows[[first + k for k in g.of_state], range(*spans[g.node])] = 1.0
+        first += g.count
+    return rows
+
+
+def present_in(model: Model, entry: Entry) -> list[int]:
+    """The places, among the states of its node, of those in which an entry is present."""
+    return [i for i, state in enumerate(model.states[entry.node]) if state in entry.states]

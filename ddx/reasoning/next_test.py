@@ -174,7 +174,7 @@ class _Look:
         self.ids = [e.id for e in self.entries]
         self.closed = {*understood.unknown, *understood.context}
         self.groups = groupings(model, self.entries)
-        self.sums = summing(self.groups)  # (groups, states)
+        self.sums = summing(self.groups, model.layout.spans)  # (groups, states)
         own = np.zeros((len(self.entries), model.layout.total))
         for k, e in enumerate(self.entries):
             own[k, list(places(model, e)[0])] = 1.0
@@ -207,12 +207,16 @@ class _Look:
         prior = self.sums @ whole
         joint = np.zeros(self.sums.shape)
         held, rest, first = [], [], 0
-        for of_state, count in self.groups:
-            likeliest = first + int(np.argmax(prior[first : first + count]))
-            mine = [g for g in range(first, first + count) if g != likeliest and prior[g] > 0]
-            held += [(g, base * ((of_state < 0) | (self.sums[g] > 0))) for g in mine]
+        for group in self.groups:
+            likeliest = first + int(np.argmax(prior[first : first + group.count]))
+            mine = [g for g in range(first, first + group.count) if g != likeliest and prior[g] > 0]
+            node = self.model.offsets[group.node]
+            for g in mine:
+                lane = base.copy()
+                lane[node] *= self.sums[g, node]
+                held.append((g, lane))
             rest.append((likeliest, mine))
-            first += count
+            first += group.count
         if held:
             marginals = self.model.lanes(np.stack([lane for _, lane in held], axis=1)).marginals
             rows = [g for g, _ in held]
@@ -287,7 +291,7 @@ class _Look:
             every.sort(key=lambda c: (rank.get(c.finding, len(rank)), bool(c.gates), -self._worth(c, seen)))
         chosen = every[: fitting(self._states(every), depth)]
         rules = Rules(depth, self.aim.price_bits, SHIFT, SEEN)
-        first_step, expected = planned(self.model, self.model.likelihood(evidence), self.entries, chosen, rules)
+        first_step, expected = planned(self.model, evidence, self.entries, chosen, rules)
         (bits, cost), (one_at_a_time, _) = expected.tolist()
         return Plan(depth, first_step, bits, one_at_a_time, cost, tuple(c.finding for c in chosen), len(every))
 

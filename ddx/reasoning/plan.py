@@ -15,22 +15,24 @@ that tell most by themselves.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from ddx.engine.case_tree import Question, case_tree
 from ddx.engine.model import Model
 from ddx.knowledge.lexicon import Entry
 from ddx.reasoning.basis import Plain
-from ddx.reasoning.information import entropies_bits, groupings, summing
-from ddx.reasoning.lanes import places
+from ddx.reasoning.information import entropies_bits, groupings, present_in, summing
+from ddx.reasoning.understanding import State
 
 Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
 Answers = tuple[tuple[int, int], ...]  # (candidate, state) of each answer, candidates in order
 
-LANES = 800  # sets of answers that one plan may look at
+LANES = 2000  # sets of answers that one plan may look at
 EQUAL_BITS = 1e-12
 NEVER = -1  # stands for a finding that no plan asks for
 
@@ -113,13 +115,17 @@ def fitting(states: Sequence[int], depth: int, most: int = LANES) -> int:
 
 
 def planned(
-    model: Model, base: Floats, entries: Sequence[Entry], candidates: Sequence[Candidate], rules: Rules
+    model: Model,
+    evidence: Mapping[str, State],
+    entries: Sequence[Entry],
+    candidates: Sequence[Candidate],
+    rules: Rules,
 ) -> tuple[Step | None, Floats]:
     """The best first step, and (plan, one at a time) of what each is expected to tell in bits and to cost, (2, 2).
 
-    `base` is the likelihood (states,) of what is known. Exact over all plans of at most `rules.depth` candidates.
+    `evidence` is what is known. Exact over all plans of at most `rules.depth` candidates.
     """
-    tree = _Tree(model, base, entries, candidates, rules)
+    tree = _Tree(model, evidence, entries, candidates, rules)
     return tree.step(()), np.array([tree.expected((), myopic=False), tree.expected((), myopic=True)])
 
 
@@ -127,60 +133,74 @@ class _Tree:
     """Every set of at most N answers with its probability, the entropy after it, and the best thing to do then."""
 
     def __init__(
-        self, model: Model, base: Floats, entries: Sequence[Entry], candidates: Sequence[Candidate], rules: Rules
+        self,
+        model: Model,
+        evidence: Mapping[str, State],
+        entries: Sequence[Entry],
+        candidates: Sequence[Candidate],
+        rules: Rules,
     ) -> None:
         self.candidates, self.rules = _gates_first(candidates), rules
-        self.model = model
+        self.firsts = [model.offsets[c.finding].start for c in self.candidates]
         self.labels = [model.states[c.finding] for c in self.candidates]
         known = {c.finding: k for k, c in enumerate(self.candidates)}
         self.gates = [tuple(known.get(g, NEVER) for g in c.gates) for c in self.candidates]
         self.probability: dict[Answers, float] = {}  # P(answers | base), of the possible ones
         self.entropy_bits: dict[Answers, float] = {}
         self.present: dict[Answers, Floats] = {}  # (entries,) P(each | base, answers)
-        self._look(base, entries)
+        self._look(model, evidence, entries)
         self.best: dict[Answers, int | None] = {}
         self.value_bits: dict[Answers, float] = {}
         self.reach: dict[Answers, tuple[Floats, Floats]] = {}  # lowest and highest P of each entry on the ways on
         for history in sorted(self.probability, key=len, reverse=True):
             self._settle(history)
 
-    def _look(self, base: Floats, entries: Sequence[Entry]) -> None:
-        """Look at every possible set of at most N answers, all sets of one size together."""
-        sums = summing(groupings(self.model, entries))
-        shown = [list(places(self.model, e)[0]) for e in entries]
-        layer: list[Answers] = [()]
-        lanes, odds = base[:, None], {layer[0]: 1.0}
-        for size in range(self.rules.depth + 1):
-            marginals = self.model.lanes(lanes).marginals  # (states, histories of this size)
-            bits, present = entropies_bits(sums @ marginals), np.array([marginals[rows].sum(axis=0) for rows in shown])
-            for k, history in enumerate(layer):
-                self.probability[history], self.entropy_bits[history] = odds[history], float(bits[k])
-                self.present[history] = present[:, k]
-            if size < self.rules.depth:
-                longer = [(h, k, *more) for k, h in enumerate(layer) for more in self._longer(h, marginals[:, k])]
-                if not longer:
-                    return
-                lanes = np.stack([self._with(lanes[:, k], test, state) for _, k, test, state, _ in longer], axis=1)
-                odds = {(*h, (test, state)): odds[h] * p for h, _, test, state, p in longer}
-                layer = list(odds)
+    def _look(self, model: Model, evidence: Mapping[str, State], entries: Sequence[Entry]) -> None:
+        """Look at every possible set of at most N answers, each a lane, all of them together."""
+        groups = tuple(tuple({c.finding: s} for s in model.states[c.finding]) for c in self.candidates)
+        tree = case_tree(model, Question(evidence, groups, tuple(dict.fromkeys(e.node for e in entries))))
+        histories = list(self._histories(model, evidence))
+        versions = np.full((len(groups), len(histories)), -1, dtype=np.int64)
+        for lane, history in enumerate(histories):
+            for test, state in history:
+                versions[test, lane] = state
+        answers = tree.lanes(np.ones((tree.states, len(histories))), versions)
+        rows = [[tree.spans[e.node][0] + i for i in present_in(model, e)] for e in entries]
+        present = np.array([answers.marginals[own].sum(axis=0) for own in rows])
+        bits = entropies_bits(summing(groupings(model, entries), tree.spans) @ answers.marginals)
+        odds = np.exp(answers.log_evidence - answers.log_evidence[0])
+        for lane, history in enumerate(histories):
+            if odds[lane] > 0:
+                self.probability[history], self.entropy_bits[history] = float(odds[lane]), float(bits[lane])
+                self.present[history] = present[:, lane]
 
-    def _longer(self, history: Answers, marginals: Floats) -> list[tuple[int, int, float]]:
-        """(test, state, P(state | history)) of each possible answer that makes the set longer at its end."""
+    def _histories(self, model: Model, evidence: Mapping[str, State]) -> Iterator[Answers]:
+        """Sets of answers, the shorter first, of which no two exclude each other; gates before what waits for them."""
+        layer: list[Answers] = [()]
+        fits = self._fitting_answers(model, evidence) if self.rules.depth > 1 else None
+        for size in range(self.rules.depth + 1):
+            yield from layer
+            if size < self.rules.depth:
+                layer = [(*h, answer) for h in layer for answer in self._longer(h, fits)]
+
+    def _longer(self, history: Answers, fits: dict[tuple[int, int], Bools] | None) -> Iterator[tuple[int, int]]:
+        """The answers that make a set longer at its end."""
         asked = [test for test, _ in history]
-        found = []
         for test in range(asked[-1] + 1 if asked else 0, len(self.candidates)):
             if all(g in asked for g in self.gates[test]):
-                span = self.model.offsets[self.candidates[test].finding]
-                found += [(test, state, p) for state, p in enumerate(marginals[span].tolist()) if p > 0]
-        return found
+                for state in range(len(self.labels[test])):
+                    if fits is None or all(fits[h][self.firsts[test] + state] for h in history):
+                        yield test, state
 
-    def _with(self, lane: Floats, test: int, state: int) -> Floats:
-        """The lane with an answer to a test."""
-        span = self.model.offsets[self.candidates[test].finding]
-        answered: Floats = lane.copy()
-        answered[span] = 0.0
-        answered[span.start + state] = lane[span.start + state]
-        return answered
+    def _fitting_answers(self, model: Model, evidence: Mapping[str, State]) -> dict[tuple[int, int], Bools]:
+        """For each answer which states (of all nodes) are possible with it."""
+        base = model.likelihood(evidence)
+        every = [(test, state) for test, labels in enumerate(self.labels) for state in range(len(labels))]
+        lanes = np.repeat(base[:, None], len(every), axis=1)
+        for lane, (test, state) in enumerate(every):
+            span = model.offsets[self.candidates[test].finding]
+            lanes[span, lane] *= np.arange(span.stop - span.start) == state
+        return dict(zip(every, (model.lanes(lanes).marginals > 0).T, strict=True))
 
     def _after(self, history: Answers, test: int) -> list[tuple[int, float, Answers]]:
         """(state, P(state | history), the history with it) of every possible answer to a test."""

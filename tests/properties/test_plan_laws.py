@@ -69,7 +69,7 @@ def test_no_plan_is_better(net: BayesNet, depth: int, price: float) -> None:
     model = compile_network(net, effort=0)
     entry = Entry("d", "d", disease, net.states[disease][1:])
     tests = [Candidate(name, cost=1.0 + k) for k, name in enumerate(others)]
-    first, expected = planned(model, model.likelihood({}), [entry], tests, Rules(depth, price))
+    first, expected = planned(model, {}, [entry], tests, Rules(depth, price))
     joint = Joint(net, disease)
     best = joint.best({}, tests, depth, price)
     (bits, cost), (greedy_bits, greedy_cost) = expected.tolist()
@@ -78,7 +78,7 @@ def test_no_plan_is_better(net: BayesNet, depth: int, price: float) -> None:
     assert greedy_bits - price * greedy_cost <= best + 1e-9
     assert bits <= joint.entropy({})[1] + 1e-9
     if depth > 1:
-        shorter = planned(model, model.likelihood({}), [entry], tests, Rules(depth - 1, price))[1][0]
+        shorter = planned(model, {}, [entry], tests, Rules(depth - 1, price))[1][0]
         assert shorter[0] - price * shorter[1] <= best + 1e-9
 
 
@@ -99,7 +99,7 @@ def test_one_test_at_a_time_misses_a_pair_that_tells_only_together(sure: float, 
     model = compile_network(net, effort=0)
     tests = [Candidate(name, 1.0) for name in "abc"]
     entry = Entry("d", "d", "d", ("present",))
-    first, expected = planned(model, model.likelihood({}), [entry], tests, Rules(2))
+    first, expected = planned(model, {}, [entry], tests, Rules(2))
     assert first is not None
     assert {first.finding, *(b.then.finding for b in first.after if b.then)} == {"a", "b"}
     assert first.information_bits == pytest.approx(0, abs=1e-12)
@@ -119,9 +119,9 @@ def test_a_gate_is_asked_before_what_waits_for_it(net: BayesNet, depth: int) -> 
     model = compile_network(net, effort=0)
     entry = Entry("d", "d", disease, net.states[disease][1:])
     tests = [Candidate(others[0], 1.0, gates=(others[1],)), *(Candidate(n, 1.0) for n in others[1:])]
-    first, _ = planned(model, model.likelihood({}), [entry], tests, Rules(depth))
+    first, _ = planned(model, {}, [entry], tests, Rules(depth))
     assert first is None or first.finding != others[0]
-    alone = planned(model, model.likelihood({}), [entry], tests[:1], Rules(depth))[0]
+    alone = planned(model, {}, [entry], tests[:1], Rules(depth))[0]
     assert alone is None  # its gate is no candidate, so it can never be asked
 
 
