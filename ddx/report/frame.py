@@ -11,7 +11,7 @@ from ddx.reasoning.numbers import Parameter
 from ddx.report import phrases
 from ddx.report.figures import percent
 from ddx.report.json import head
-from ddx.report.surface import Surface
+from ddx.report.surface import Surface, fitted
 from ddx.report.text import identity_lines
 
 
@@ -56,6 +56,16 @@ def weight_bar(nats: float, cells: int, largest_nats: float, surface: Surface) -
     sign = ("█" if surface.unicode else "+") if nats > 0 else ("░" if surface.unicode else "-")
     paint = surface.blue if nats > 0 else surface.orange
     return paint(sign * length) + " " * (cells - length)
+
+
+def chain_fitted(said: str, tied: int, width: int) -> str:
+    """A chain by its first finding, with how many are tied to it, cut or padded to a width.
+
+    >>> chain_fitted("Monoclonal protein", 4, 16), chain_fitted("Fever", 0, 8)
+    ('Monoclonal p… +4', 'Fever   ')
+    """
+    more = f" +{tied}" if tied else ""
+    return (fitted(said, width - len(more)).rstrip() + more).ljust(width)
 
 
 def basis_of_number(p: Parameter) -> str:

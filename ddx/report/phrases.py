@@ -35,7 +35,7 @@ def finding(asked: Askable, said: str | Mapping[str, float]) -> str:
     """A finding with its state, in as few words as say it."""
     if not isinstance(said, str):
         return f"{asked.label} (uncertain)"
-    if said in BARE:
+    if said in BARE or said in asked.label.casefold().split():
         return asked.label
     if said in DENIED:
         return f"no {asked.label}"
