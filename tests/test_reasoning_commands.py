@@ -84,7 +84,21 @@ def test_a_guess_is_kept_beside_the_answer(capsys: pytest.CaptureFixture[str]) -
     assert main(["replay", *FEW, "--guess", "scleredema"]) == 0
     page = capsys.readouterr().out
     assert "Your list: Scleredema" in page
-    assert "of 1,000 such patients" in page
+    assert "on your list, but not likely" in page
+    assert "likely, but not on your list" in page
+    assert main(["replay", *FEW, "--guess", "scleredema", "--json"]) == 0
+    judged = json.loads(capsys.readouterr().out)["judged"]
+    assert [j["disease"] for j in judged["wrong"]] == ["scleredema"]
+    assert "scleromyxedema" in [j["disease"] for j in judged["missed"]]
+
+
+def test_a_case_may_be_the_first_word_of_a_replay(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["replay", "no-clone", "--json"]) == 0
+    one = json.loads(capsys.readouterr().out)
+    assert main(["replay", "-c", "no-clone", "--json"]) == 0
+    assert one == json.loads(capsys.readouterr().out)
+    assert main(["replay", "no-such-case"]) == 3
+    capsys.readouterr()
 
 
 def test_sensitivity_and_intervals(capsys: pytest.CaptureFixture[str], toy_file: str) -> None:

@@ -19,7 +19,7 @@ from ddx.reasoning.coverage import coverage
 from ddx.reasoning.differential import diagnose
 from ddx.reasoning.next_test import Aim, deciding, next_tests
 from ddx.reasoning.replay import replay
-from ddx.reasoning.understanding import Used
+from ddx.reasoning.understanding import State, Used
 from oracle.joint import posteriors
 from reasoning_cases import asked, entry, toy
 
@@ -221,6 +221,56 @@ def test_how_often_a_finding_is_met_is_a_conditional_probability() -> None:
     weights = {s: float(s != states[0]) for s in states}
     belief = q.model.posteriors({**q.understood.patient, "skin_induration": "present", "systemic_sclerosis": weights})
     assert move.met_with == pytest.approx(belief["raynaud"]["absent"], rel=1e-9)
+
+
+def test_explaining_away_is_told_whichever_finding_comes_first() -> None:
+    """A paraprotein that is known makes myeloma likelier; waxy papules take that back, or keep it from happening."""
+    first = asked(None, "age=52", "sex=male", "paraprotein", "waxy-papules")
+    step = next(s for s in replay(first.network, first.model, first.understood).steps if s.finding == "waxy_papules")
+    away = step.explaining_away
+    assert away is not None
+    assert (away.disease, away.by, away.explains) == ("multiple_myeloma", "scleromyxedema", "paraprotein")
+    assert away.alone_nats > 0 > away.here_nats
+    second = asked(None, "age=52", "sex=male", "waxy-papules", "paraprotein")
+    answer = replay(second.network, second.model, second.understood)
+    step = next(s for s in answer.steps if s.finding == "paraprotein")
+    away = step.explaining_away
+    assert away is not None
+    assert (away.disease, away.by, away.explains) == ("smouldering_myeloma", "scleromyxedema", "paraprotein")
+    said, patient = second.understood.evidence, second.understood.patient
+
+    def log_odds(evidence: dict[str, State]) -> float:
+        p = second.model.posteriors(evidence)["clone"]["smm"]
+        return math.log(p) - math.log1p(-p)
+
+    before = {f: s for f, s in said.items() if f != "paraprotein"}
+    assert away.here_nats == pytest.approx(log_odds(said) - log_odds(before), abs=1e-9)
+    alone = log_odds({**patient, "paraprotein": "present"}) - log_odds(dict(patient))
+    assert away.alone_nats == pytest.approx(alone, abs=1e-9)
+    without: dict[str, State] = {"lichen_myxedematosus": {"absent": 1.0, "localized": 1.0, "scleromyxedema": 0.0}}
+    back = log_odds({**said, **without}) - log_odds({**before, **without})
+    assert back - away.here_nats >= (away.alone_nats - away.here_nats) / 2
+    assert answer.steps[1].explaining_away is None
+
+
+def test_the_readers_list_is_judged_against_the_case() -> None:
+    q = asked("seed")
+    answer = replay(q.network, q.model, q.understood, guess=["systemic_sclerosis", "scleromyxedema"])
+    assert [j.disease for j in answer.right] == ["scleromyxedema"]
+    assert [j.disease for j in answer.wrong] == ["systemic_sclerosis"]
+    assert {j.disease for j in answer.missed} == {"ankylosing_spondylitis", "mgus"}
+    right = answer.right[0]
+    assert answer.steps[right.step].finding == "doughnut_sign"
+    assert (right.first, right.last) == (
+        answer.steps[0].posteriors["scleromyxedema"],
+        answer.last.posteriors["scleromyxedema"],
+    )
+
+
+def test_by_tier_the_complaint_still_comes_first() -> None:
+    q = asked(None, "hla-b27", "paraprotein", "no-raynaud")
+    steps = replay(q.network, q.model, q.understood, ["tier"]).steps
+    assert [s.finding for s in steps[1:]] == ["skin_induration", "raynaud", "hla_b27", "paraprotein"]
 
 
 def test_what_separates_two_diseases() -> None:

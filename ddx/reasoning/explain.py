@@ -12,7 +12,7 @@ explains the finding away (held absent, it gives the weight back), or other find
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +23,7 @@ from ddx.network import Network
 from ddx.reasoning.accounts import ExplainedAway, WeighedCase
 from ddx.reasoning.basis import Basis, Plain, basis_of
 from ddx.reasoning.graph import above, parents_in
-from ddx.reasoning.grounds import Grounds
+from ddx.reasoning.grounds import Grounds, citations
 from ddx.reasoning.information import information_bits
 from ddx.reasoning.numbers import Parameter
 from ddx.reasoning.odds import held
@@ -148,7 +148,7 @@ def explain(network: Network, model: Model, understood: Understood, entry: Entry
         weights.end,
         tuple(contributions),
         not_asked(network, model, understood, entry),
-        _citations(network, contributions),
+        citations(network, (p for c in contributions for p in c.numbers)),
     )
 
 
@@ -164,12 +164,6 @@ def not_asked(network: Network, model: Model, understood: Understood, entry: Ent
     joint = (answers.marginals * prior).T  # (present or absent, states)
     bits = dict(zip(model.nodes, information_bits(joint, 1, model.structure.node_start[:-1].tolist()), strict=True))
     return tuple(sorted(bearing, key=lambda a: -bits[a]))
-
-
-def _citations(network: Network, contributions: Sequence[Contribution]) -> dict[str, str]:
-    sources = network.spec.sources if network.spec else {}
-    cited = dict.fromkeys(key for c in contributions for p in c.numbers for key in p.cited)
-    return {key: sources[key].citation for key in cited if key in sources}
 
 
 def _told(finding: str, said: Mapping[str, State], count: int) -> str:

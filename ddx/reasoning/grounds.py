@@ -27,6 +27,10 @@ class Grounds:
             self._of.setdefault(p.node, []).append(p)
         self._cause = lru_cache(maxsize=None)(self._found)
 
+    def bears(self, entry: Entry, findings: Iterable[str]) -> bool:
+        """Whether the findings depend on the entry, directly or by way of others."""
+        return entry.node in above(self._parents, findings)
+
     def below(
         self, entries: Sequence[Entry], findings: Iterable[str], said: Mapping[str, State]
     ) -> tuple[Parameter, ...]:
@@ -75,3 +79,9 @@ class Grounds:
 
     def _found(self, cause: str) -> tuple[str, tuple[str, ...]] | None:
         return cause_states(self._network, cause) if self._network else None
+
+
+def citations(network: Network, numbers: Iterable[Parameter]) -> dict[str, str]:
+    """The citation of every source that the numbers name, by its key."""
+    sources = network.spec.sources if network.spec else {}
+    return {key: sources[key].citation for key in dict.fromkeys(k for p in numbers for k in p.cited) if key in sources}

@@ -11,7 +11,7 @@ best test step by step is myopic; `plan` looks ahead.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,13 +20,13 @@ import numpy.typing as npt
 from ddx.engine.model import Model
 from ddx.errors import ImpossibleEvidence
 from ddx.knowledge.lexicon import Entry
-from ddx.knowledge.spec import TIERS, Attribute, Finding
+from ddx.knowledge.spec import TIERS
 from ddx.network import Network
 from ddx.reasoning.basis import Basis, Plain, basis_of
 from ddx.reasoning.differential import listed
 from ddx.reasoning.information import entropies_bits, groupings, information_bits, summing
 from ddx.reasoning.lanes import places
-from ddx.reasoning.plan import Candidate, Plan, Rules, fitting, planned
+from ddx.reasoning.plan import Candidate, Plan, Rules, fitting, open_findings, planned
 from ddx.reasoning.shown import Bar, Shown
 from ddx.reasoning.understanding import State, Understood
 
@@ -37,7 +37,6 @@ LIKELY = 0.01  # outcomes at least this probable can rule in or out, and are fol
 SHIFT = 0.05  # a test is worth while if an outcome moves a disease by so much
 COST_LIMIT = 50.0
 NEGLIGIBLE_BITS = 1e-9
-HISTORY = "history"  # the tier of a finding without one
 BEDSIDE = ("history", "exam")
 
 
@@ -243,7 +242,7 @@ class _Look:
         return Test(
             name,
             self.network.lexicon.askables[name].label,
-            _tier(block),
+            asked.tier,
             asked.cost,
             block.mandatory if block else False,
             seen.bits[name],
@@ -267,19 +266,10 @@ class _Look:
         end = deciding(t, aimed, self.aim.purpose).posteriors[aimed]
         return first, round(end if self.aim.purpose == "rule_out" else -end, 9), -t.information_bits
 
-    def candidates(self, evidence: dict[str, State]) -> list[Candidate]:
-        """Every test not asked yet; what something is like waits until it was asked whether it is there."""
-        spec, known = self.network.spec, {*evidence, *self.closed}
-        found = []
-        for name in self.network.lexicon.askables:
-            block = spec.findings.get(name) if spec else None
-            if name in known or name not in self.model.offsets or (spec is not None and block is None):
-                continue
-            gates = block.model.gate if block and isinstance(block.model, Attribute) else {}
-            waiting = tuple(g for g in gates if spec and g in spec.findings and g not in evidence)
-            if self.aim.tier in (None, _tier(block)):
-                found.append(Candidate(name, block.cost if block else 1.0, waiting))
-        return found
+    def candidates(self, evidence: Mapping[str, State]) -> list[Candidate]:
+        """Every test not asked yet, of the tier that is wanted."""
+        found = open_findings(self.network, self.model, evidence, self.closed)
+        return [c for c in found if self.aim.tier in (None, c.tier)]
 
     def plan(self, evidence: dict[str, State], seen: _Seen) -> Plan:
         """The best plan of the shortlisted affordable tests."""
@@ -331,10 +321,6 @@ def deciding(test: Test, disease: str, purpose: str) -> Outcome:
         return max(likely or test.outcomes, key=lambda o: o.posteriors[disease])
     likely = [o for o in test.outcomes if o.probability >= LIKELY] or list(test.outcomes)
     return min(likely, key=lambda o: o.posteriors[disease])
-
-
-def _tier(block: Finding | None) -> str:
-    return block.tier if block is not None else HISTORY
 
 
 def _plain(t: Test) -> Plain:

@@ -15,7 +15,7 @@ that tell most by themselves.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +24,8 @@ import numpy.typing as npt
 from ddx.engine.case_tree import Question, case_tree
 from ddx.engine.model import Model
 from ddx.knowledge.lexicon import Entry
+from ddx.knowledge.spec import Attribute
+from ddx.network import Network
 from ddx.reasoning.basis import Plain
 from ddx.reasoning.information import entropies_bits, groupings, present_in, summing
 from ddx.reasoning.understanding import State
@@ -34,6 +36,7 @@ Answers = tuple[tuple[int, int], ...]  # (candidate, state) of each answer, cand
 
 LANES = 2000  # sets of answers that one plan may look at
 EQUAL_BITS = 1e-12
+HISTORY = "history"  # the tier of a finding without one
 NEVER = -1  # stands for a finding that no plan asks for
 
 
@@ -44,6 +47,7 @@ class Candidate:
     finding: str
     cost: float
     gates: tuple[str, ...] = ()
+    tier: str = HISTORY
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,24 @@ class Plan:
             "open": self.open,
             "first": _plain(self.first),
         }
+
+
+def open_findings(network: Network, model: Model, known: Collection[str], closed: Collection[str]) -> list[Candidate]:
+    """Every finding that is not known; what something is like waits until it is known whether it is there.
+
+    `closed` are findings that are not known and cannot be asked for (again).
+    """
+    spec = network.spec
+    found = []
+    for name in network.lexicon.askables:
+        block = spec.findings.get(name) if spec else None
+        if name in known or name in closed or name not in model.offsets or (spec is not None and block is None):
+            continue
+        gates = block.model.gate if block and isinstance(block.model, Attribute) else {}
+        waiting = tuple(g for g in gates if spec and g in spec.findings and g not in known)
+        tier, cost = (block.tier, block.cost) if block else (HISTORY, 1.0)
+        found.append(Candidate(name, cost, waiting, tier))
+    return found
 
 
 def fitting(states: Sequence[int], depth: int, most: int = LANES) -> int:
