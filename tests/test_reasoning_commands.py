@@ -16,6 +16,7 @@ QUESTIONS = [
     ("conflict", "surprises", ("conflict", *FEW)),
     ("compare", "discriminators", ("compare", "scleromyxedema", "systemic_sclerosis", *FEW)),
     ("replay", "steps", ("replay", *FEW)),
+    ("combinations", "combinations", ("combinations", *FEW)),
 ]
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from ddx.cli.asking import asked as ask
 from ddx.engine.model import compile_network
 from ddx.errors import UnknownFinding
+from ddx.reasoning.combinations import combinations, neither
 from ddx.reasoning.compare import compare
 from ddx.reasoning.conflict import conflict
 from ddx.reasoning.coverage import coverage
@@ -95,6 +96,30 @@ def test_two_diseases_beat_one() -> None:
     answer = diagnose(q.network, q.model, q.understood)
     pair = next(p for p in answer.pairs if {p.first.id, p.second.id} == {"scleromyxedema", "ankylosing_spondylitis"})
     assert pair.both > 10 * max(pair.first_only, pair.second_only)
+
+
+def test_both_one_the_other_and_neither_are_everything() -> None:
+    q = asked("seed")
+    answer = combinations(q.network, q.model, q.understood)
+    leading = answer.leading
+    assert leading is not None
+    assert {leading.first.id, leading.second.id} == {"scleromyxedema", "ankylosing_spondylitis"}
+    assert sum(answer.how_many.values()) == pytest.approx(answer.held, abs=1e-12)
+    assert answer.held >= 0.99
+    for p in answer.pairs:
+        assert p.first.node != p.second.node
+        one, other = (answer.differential.of(e.id).posterior for e in (p.first, p.second))
+        assert p.both <= min(one, other) + 1e-12  # never more probable than either
+        assert p.both + p.first_only == pytest.approx(one, abs=1e-9)
+        assert p.both + p.second_only == pytest.approx(other, abs=1e-9)
+        node, states = q.model.events[p.first.id]
+        absent = {s: float(s not in states) for s in q.model.states[node]}
+        without = {**q.understood.evidence, node: absent}
+        if p == answer.pairs[0]:
+            share = math.exp(q.model.log_evidence(without) - q.model.log_evidence(q.understood.evidence))
+            left = 1 - q.model.posteriors(without).probability(p.second.id)
+            assert neither(p) == pytest.approx(share * left, abs=1e-9)
+    assert [s.probability for s in answer.sets] == sorted((s.probability for s in answer.sets), reverse=True)
 
 
 def test_the_outcomes_of_a_test_are_those_of_fresh_queries() -> None:
