@@ -16,7 +16,7 @@ from ddx.engine.model import Model
 from ddx.network import Network
 from ddx.reasoning.basis import Basis, Plain
 from ddx.reasoning.differential import MASS, MOST_SETS, PAIRED, Differential, Pair, Together, diagnose
-from ddx.reasoning.shown import Bar, Shown
+from ddx.reasoning.shown import Bar, Shown, chance
 from ddx.reasoning.standing import leading_pair
 from ddx.reasoning.understanding import Understood
 
@@ -67,12 +67,12 @@ class Combinations(Shown):
         if not self.sets:
             return "No set of diseases was formed."
         first = " + ".join(self.labels[d] for d in self.sets[0].diseases) or "none of the listed diseases"
-        return f"Most probable set: {first} ({self.sets[0].probability:.3g})"
+        return f"Most probable set: {first} ({chance(self.sets[0].probability)})"
 
     @property
     def bars(self) -> tuple[Bar, ...]:
         names = [(" + ".join(self.labels[d] for d in s.diseases) or "none", s.probability) for s in self.sets[:15]]
-        return tuple(Bar(name, p, f"{p:.3g}") for name, p in names)
+        return tuple(Bar(name, p, chance(p)) for name, p in names)
 
     @property
     def result_sha256(self) -> str:

@@ -22,14 +22,14 @@ from ddx.knowledge.lexicon import Entry
 from ddx.network import Network
 from ddx.reasoning.basis import Basis, Plain, basis_of
 from ddx.reasoning.chains import chains
-from ddx.reasoning.explain import source_of
+from ddx.reasoning.explain import chain_told, source_of
 from ddx.reasoning.graph import parents_in
 from ddx.reasoning.grounds import Grounds, citations
 from ddx.reasoning.lanes import Lanes
 from ddx.reasoning.numbers import Parameter
 from ddx.reasoning.odds import held, log_odds_between
 from ddx.reasoning.plan import open_findings
-from ddx.reasoning.shown import Bar, Shown
+from ddx.reasoning.shown import Bar, Shown, chance, signed
 from ddx.reasoning.understanding import Understood
 
 Floats = npt.NDArray[np.float64]
@@ -93,12 +93,21 @@ class Comparison(Shown):
 
     @property
     def headline(self) -> str:
-        return f"{self.first.label} {self.posteriors[0]:.3g} or {self.second.label} {self.posteriors[1]:.3g}?"
+        here, there = self.posteriors
+        told = f"{self.first.label} {chance(here)} or {self.second.label} {chance(there)}?"
+        return f"{told} Weights as log10 of the odds between them, above 0 for the first"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return "on its own", "given all else"
 
     @property
     def bars(self) -> tuple[Bar, ...]:
+        said = self.basis.understood.evidence
+        weights = ((a.findings, a.alone_nats / LN10, a.given_rest_nats / LN10) for a in self.asked)
         return tuple(
-            Bar(a.findings[0], a.given_rest_nats / LN10, f"{a.given_rest_nats / LN10:+.2f}") for a in self.asked
+            Bar(chain_told(own[0], said, len(own)), alone, signed(alone), (rest, signed(rest)))
+            for own, alone, rest in weights
         )
 
     @property

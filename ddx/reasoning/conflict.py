@@ -30,7 +30,7 @@ from ddx.reasoning.differential import listed
 from ddx.reasoning.graph import Parents, above, parents_in
 from ddx.reasoning.lanes import Lanes
 from ddx.reasoning.odds import log_evidence
-from ddx.reasoning.shown import Bar, Shown
+from ddx.reasoning.shown import Bar, Shown, chance
 from ddx.reasoning.understanding import Understood
 
 Floats = npt.NDArray[np.float64]
@@ -101,12 +101,12 @@ class Conflict(Shown):
             return "These findings lie outside what the network explains."
         if self.misfits:
             first = self.misfits[0]
-            return f"Does not fit the rest: {first.finding}={first.state}, expected in {first.probability:.2%}"
+            return f"Does not fit: {first.finding}={first.state}, {chance(first.probability)} given all the others"
         return "Every finding fits the rest."
 
     @property
     def bars(self) -> tuple[Bar, ...]:
-        return tuple(Bar(f"{s.finding}={s.state}", s.probability, f"{s.probability:.3g}") for s in self.surprises)
+        return tuple(Bar(f"{s.finding}={s.state}", s.probability, chance(s.probability)) for s in self.surprises)
 
     @property
     def result_sha256(self) -> str:

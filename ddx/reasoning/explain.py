@@ -28,7 +28,7 @@ from ddx.reasoning.information import information_bits
 from ddx.reasoning.numbers import Parameter
 from ddx.reasoning.odds import held
 from ddx.reasoning.shapley import shapley
-from ddx.reasoning.shown import Bar, Shown
+from ddx.reasoning.shown import Bar, Shown, chance, signed
 from ddx.reasoning.understanding import State, Understood
 
 LN10 = math.log(10)
@@ -86,14 +86,21 @@ class Explanation(Shown):
 
     @property
     def headline(self) -> str:
-        return f"{self.entry.label}: {self.prior:.3g} -> {self.posterior:.3g}; log10 weights given all else"
+        told = f"{self.entry.label}: {chance(self.prior)} -> {chance(self.posterior)}"
+        away = [f"{c.finding} is explained by {c.explained_by.by.label}" for c in self.contributions if c.explained_by]
+        return ". ".join([told, *away[:1], "Weights as log10 of what they multiply its odds by"])
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return "on its own", "given all else"
 
     @property
     def bars(self) -> tuple[Bar, ...]:
         said = self.basis.understood.evidence
+        weights = ((c, c.alone_nats / LN10, c.given_rest_nats / LN10) for c in self.contributions)
         return tuple(
-            Bar(_told(c.finding, said, len(c.findings)), c.given_rest_nats / LN10, f"{c.given_rest_nats / LN10:+.2f}")
-            for c in self.contributions
+            Bar(chain_told(c.finding, said, len(c.findings)), alone, signed(alone), (rest, signed(rest)))
+            for c, alone, rest in weights
         )
 
     @property
@@ -166,7 +173,8 @@ def not_asked(network: Network, model: Model, understood: Understood, entry: Ent
     return tuple(sorted(bearing, key=lambda a: -bits[a]))
 
 
-def _told(finding: str, said: Mapping[str, State], count: int) -> str:
+def chain_told(finding: str, said: Mapping[str, State], count: int) -> str:
+    """A chain by its first finding, as a program names it, with how many are tied to it."""
     state = said[finding]
     tied = f" (+{count - 1})" if count > 1 else ""
     return f"{finding}={state if isinstance(state, str) else 'uncertain'}{tied}"

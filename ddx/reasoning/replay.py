@@ -29,7 +29,7 @@ from ddx.reasoning.differential import listed
 from ddx.reasoning.graph import above, parents_in
 from ddx.reasoning.lanes import Answers, Lanes, clamped
 from ddx.reasoning.numbers import expit
-from ddx.reasoning.shown import Bar, Shown
+from ddx.reasoning.shown import Bar, Shown, chance
 from ddx.reasoning.understanding import Understood
 
 Floats = npt.NDArray[np.float64]
@@ -138,7 +138,7 @@ class Replay(Shown):
     def headline(self) -> str:
         first = self._leading
         label = next(e.label for e in self.entries if e.id == first)
-        return f"{len(self.steps) - 1} steps; at the end {label} {self.last.posteriors[first]:.3g}"
+        return f"{len(self.steps) - 1} steps; at the end {label} {chance(self.last.posteriors[first])}"
 
     @property
     def _leading(self) -> str:
@@ -148,7 +148,7 @@ class Replay(Shown):
     def bars(self) -> tuple[Bar, ...]:
         first = self._leading
         return tuple(
-            Bar(f"{s.finding or 'patient'} {s.state}", s.posteriors[first], f"{s.posteriors[first]:.3g}")
+            Bar(f"{s.finding or 'patient'} {s.state}".strip(), s.posteriors[first], chance(s.posteriors[first]))
             for s in self.steps
         )
 
