@@ -44,6 +44,56 @@ def test_pages_say_what_they_rest_on(
     assert "100%" not in page
 
 
+FIELDS = [  # the contract of the JSON forms
+    ("next", "tests", {"finding", "information_bits", "cost", "per_cost", "outcomes"}),
+    ("conflict", "surprises", {"finding", "probability"}),
+    ("compare", "discriminators", {"finding", "asked"}),
+    ("replay", "steps", {"finding", "state", "posteriors"}),
+    ("combinations", "combinations", {"diseases", "probability"}),
+]
+
+
+@pytest.mark.parametrize(("question", "body", "fields"), FIELDS, ids=lambda a: a if isinstance(a, str) else "")
+def test_the_fields_of_the_other_answers(
+    question: str, body: str, fields: set[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = next(arguments for name, _, arguments in QUESTIONS if name == question)
+    assert main([*line, "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert all(set(item) >= fields for item in answer[body])
+    if question == "next":
+        outcomes = [o for t in answer["tests"] for o in t["outcomes"]]
+        assert all(set(o) == {"state", "probability", "posteriors"} for o in outcomes)
+    if question == "conflict":
+        assert {"unexplained", "pairs", "coverage"} <= set(answer)
+
+
+PAGES = [
+    ["explain", "multiple_myeloma", "--all"],
+    ["explain", "scleromyxedema", "--why-not", "ssc"],
+    ["next", "--all"],
+    ["next", "--tiers", "--plan", "2"],
+    ["next", "--rule-in", "multiple_myeloma"],
+    ["conflict", "--all"],
+    ["compare", "scleromyxedema", "ssc"],
+    ["combinations", "--all"],
+    ["replay", "--guess", "ssc"],
+]
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+@pytest.mark.parametrize("arguments", PAGES, ids=" ".join)
+def test_a_page_fits_its_width(
+    arguments: list[str], columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert main([*arguments, "-c", "thirty-four-years"]) == 0
+    page = capsys.readouterr().out
+    assert "\x1b" not in page
+    for line in page.splitlines()[1:]:  # the first stays one line where nobody reads it now
+        assert len(line) <= columns, line
+
+
 def test_the_fields_of_a_contribution(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "multiple_myeloma", "-c", "seed", "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)

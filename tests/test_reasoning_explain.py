@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ddx.reasoning.differential import diagnose
 from ddx.reasoning.explain import LN10, Explanation, explain
@@ -78,8 +81,29 @@ def test_every_contribution_has_a_source(myeloma: Explanation, sclerosis: Explan
 def test_shares_add_up_to_the_change_of_the_log_odds(myeloma: Explanation) -> None:
     total = sum(c.shapley_nats for c in myeloma.contributions)
     assert total == pytest.approx(myeloma.end_nats - myeloma.start_nats, abs=1e-9)
-    spoilt = total + myeloma.contributions[0].shapley_nats
-    assert spoilt != pytest.approx(myeloma.end_nats - myeloma.start_nats, abs=1e-9)
+    left_out = sum(c.given_rest_nats for c in myeloma.contributions)  # mutants: neither weight adds up
+    alone = sum(c.alone_nats for c in myeloma.contributions)
+    for spoilt in (left_out, alone):
+        assert spoilt != pytest.approx(myeloma.end_nats - myeloma.start_nats, abs=0.1)
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.sets(st.integers(0, 42), min_size=1, max_size=7), st.sampled_from(["clone", "scleromyxedema", "dish"]))
+def test_contributions_of_any_findings_add_up(chosen: set[int], name: str) -> None:
+    q = asked("seed")
+    used = [u for u in q.understood.used if u.finding not in q.understood.context]
+    kept = [u for i, u in enumerate(used) if i in chosen]
+    patient = [u for u in q.understood.used if u.finding in q.understood.context]
+    few = replace(q.understood, used=(*patient, *kept), complaint=None)
+    disease = entry(q, "mgus" if name == "clone" else name)
+    answer = explain(q.network, q.model, few, disease)
+    moved = answer.end_nats - answer.start_nats
+    assert sum(c.shapley_nats for c in answer.contributions) == pytest.approx(moved, abs=1e-9)
+    assert {f for c in answer.contributions for f in c.findings} == {u.finding for u in kept}
+    if len(answer.contributions) == 1:
+        only = answer.contributions[0]
+        assert only.alone_nats == pytest.approx(moved, abs=1e-9)
+        assert only.given_rest_nats == pytest.approx(moved, abs=1e-9)
 
 
 def test_few_findings_are_shared_out_exactly() -> None:

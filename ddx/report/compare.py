@@ -9,13 +9,12 @@ from ddx.reasoning.basis import Plain
 from ddx.reasoning.compare import LN10, Asked, Comparison, NotAsked
 from ddx.report import phrases, sources
 from ddx.report.figures import percent, times
-from ddx.report.frame import chain_fitted, factor, page, weight_bar
+from ddx.report.frame import chain_fitted, factor, page, weighed_width, weight_bar
 from ddx.report.frame import plain as framed
 from ddx.report.surface import Surface, fitted
 
 CELLS = 8
 MOST_ASKED, MOST_OPEN = 10, 10
-OPEN_WIDTH = 30
 WORTH_A_WORD_NATS = 0.4
 
 
@@ -29,14 +28,14 @@ def text(network: Network, answer: Comparison, surface: Surface) -> str:
     first, second = answer.first.label, answer.second.label
     lines = [*surface.wrapped(sentence(answer)), *surface.wrapped(separating(network, answer)), ""]
     lines += surface.wrapped(f"x speaks for {first}, / for {second}.", first="  ")
-    width = max(24, min(44, surface.width - 2 * (CELLS + 11) - 4))
+    width = weighed_width(surface, CELLS)
     lines.append(surface.faint(f"  {'asked':{width}}  {'on its own':{9 + CELLS}}  given all else"))
     shown = answer.asked[:MOST_ASKED]
     lines += [line for a in shown for line in _row(network, answer, a, surface)]
     if len(answer.asked) > len(shown):
         lines.append(surface.faint(f"  {len(answer.asked) - len(shown)} more weigh less"))
     if answer.not_asked:
-        titles = f"  {'not asked yet':{OPEN_WIDTH}}  {'cost':>4}  {'bits':>5}  what each answer weighs"
+        titles = f"  {'not asked yet':{_open_width(surface)}}  {'cost':>4}  {'bits':>5}  what each answer weighs"
         lines += ["", surface.faint(titles)]
     lines += [_open_row(network, n, surface) for n in answer.not_asked[:MOST_OPEN]]
     told = "Bits: what an answer is expected to tell between the two, half of it under either."
@@ -72,7 +71,7 @@ def separating(network: Network, answer: Comparison) -> str:
 
 def _row(network: Network, answer: Comparison, a: Asked, surface: Surface) -> Iterator[str]:
     largest = max(abs(w) for b in answer.asked for w in (b.alone_nats, b.given_rest_nats))
-    width = max(24, min(44, surface.width - 2 * (CELLS + 11) - 4))
+    width = weighed_width(surface, CELLS)
     said = phrases.finding_of(network.lexicon, answer.basis.understood, a.findings[0])
     alone = f"{factor(a.alone_nats):>8} {weight_bar(a.alone_nats, CELLS, largest, surface)}"
     rest = f"{factor(a.given_rest_nats):>8} {weight_bar(a.given_rest_nats, CELLS, largest, surface)}"
@@ -88,5 +87,9 @@ def _open_row(network: Network, n: NotAsked, surface: Surface) -> str:
     weights = [
         f"{phrases.state_said(asked, state)} {factor(log10 * LN10)}" for state, log10 in (n.for_first, n.for_second)
     ]
-    head = f"  {fitted(asked.label, OPEN_WIDTH)}  {n.cost:4g}  {n.information_bits:5.2f}  "
-    return head + fitted(", ".join(weights), max(24, surface.width - len(head))).rstrip()
+    head = f"  {fitted(asked.label, _open_width(surface))}  {n.cost:4g}  {n.information_bits:5.2f}  "
+    return head + fitted(", ".join(weights), surface.width - len(head)).rstrip()
+
+
+def _open_width(surface: Surface) -> int:
+    return max(16, min(30, surface.width - 41))

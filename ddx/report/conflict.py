@@ -64,7 +64,7 @@ def _surprises(network: Network, answer: Conflict, surface: Surface, every: bool
     most = len(explainable) if every else max(LEAST_EXPECTED, len(answer.misfits))
     if explainable:
         yield ""
-        yield "Least expected, each given all the other findings, of 100 such patients:"
+        yield from surface.wrapped("Least expected, each given all the other findings, of 100 such patients:")
     for s in explainable[:most]:
         instead = phrases.state_said(network.lexicon.askables[s.finding], s.expected)
         notes = [f"usual would be {instead}"] if s.expected != s.state else []

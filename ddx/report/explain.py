@@ -9,7 +9,7 @@ from ddx.reasoning.basis import Plain
 from ddx.reasoning.explain import LN10, Contribution, Explanation
 from ddx.report import phrases, sources
 from ddx.report.figures import percent
-from ddx.report.frame import chain_fitted, factor, page, weight_bar
+from ddx.report.frame import chain_fitted, factor, page, weighed_width, weight_bar
 from ddx.report.frame import plain as framed
 from ddx.report.surface import Surface, fitted, listed
 
@@ -33,7 +33,7 @@ def text(network: Network, answer: Explanation, surface: Surface, *, every: bool
     """The page; with `every` all findings, also those that weigh little or nothing."""
     largest = max((abs(w) for c in answer.contributions for w in (c.alone_nats, c.given_rest_nats)), default=1.0)
     lines = [*surface.wrapped(sentence(network, answer)), ""]
-    lines.append(surface.faint(f"  {'':{_width(surface)}}  {'on its own':{9 + CELLS}}  given all else"))
+    lines.append(surface.faint(f"  {'':{weighed_width(surface, CELLS)}}  {'on its own':{9 + CELLS}}  given all else"))
     shown = {role: [c for c in answer.contributions if c.role == role] for role in ("for", "against", "neutral")}
     folded = [c for role, _ in ROLES for c in shown[role][MOST:]] if not every else []
     for role, title in (*ROLES, ("neutral", "neutral")) if every else ROLES:
@@ -62,8 +62,10 @@ def contrast(network: Network, one: Explanation, other: Explanation, surface: Su
     pairs.sort(key=lambda p: -abs(p[0].given_rest_nats - p[1].given_rest_nats))
     largest = max((abs(w.given_rest_nats) for p in pairs for w in p), default=1.0)
     lines = [*surface.wrapped(sentence(network, one)), *surface.wrapped(sentence(network, other)), ""]
-    width = _width(surface)
-    lines.append(surface.faint(f"  {'given all else':{width}}  {fitted(one.entry.label, 17)}  {other.entry.label}"))
+    width = weighed_width(surface, CELLS)
+    lines.append(
+        surface.faint(f"  {'given all else':{width}}  {fitted(one.entry.label, 17)}  {fitted(other.entry.label, 17)}")
+    )
     for first, second in pairs[:12]:
         left = f"{factor(first.given_rest_nats):>8} {weight_bar(first.given_rest_nats, CELLS, largest, surface)}"
         right = f"{factor(second.given_rest_nats):>8} {weight_bar(second.given_rest_nats, CELLS, largest, surface)}"
@@ -111,7 +113,7 @@ def _row(network: Network, answer: Explanation, c: Contribution, drawn: tuple[fl
     largest, surface = drawn
     alone = f"{factor(c.alone_nats):>8} {weight_bar(c.alone_nats, CELLS, largest, surface)}"
     rest = f"{factor(c.given_rest_nats):>8} {weight_bar(c.given_rest_nats, CELLS, largest, surface)}"
-    yield f"  {_fitted(network, answer, c, _width(surface))}  {alone}  {rest}"
+    yield f"  {_fitted(network, answer, c, weighed_width(surface, CELLS))}  {alone}  {rest}"
     for note in _notes(network, answer, c):
         yield from surface.wrapped(note, first="      ", rest="        ")
 
@@ -169,7 +171,3 @@ def _said(network: Network, answer: Explanation, c: Contribution) -> str:
 
 def _fitted(network: Network, answer: Explanation, c: Contribution, width: int) -> str:
     return chain_fitted(_said(network, answer, c), len(c.findings) - 1, width)
-
-
-def _width(surface: Surface) -> int:
-    return max(24, min(44, surface.width - 2 * (CELLS + 11) - 4))

@@ -21,8 +21,12 @@ def page(network: Network, basis: Basis, result_sha256: str, body: Sequence[str]
     setting = network.settings[understood.setting].label or understood.setting if understood.setting else ""
     first = [phrases.counted(network.lexicon, understood), f"setting: {setting}" if setting else ""]
     first += [phrases.patient(network.lexicon, understood), f"{basis.network} {basis.version}".strip()]
+    head = " · ".join(part for part in first if part)
     foot = (surface.faint(line) for line in identity_lines(basis, result_sha256, surface))
-    lines = [" · ".join(part for part in first if part), "", *body, "", *foot]
+    shown = list(body)
+    while shown and not shown[-1]:
+        shown.pop()
+    lines = [*(surface.wrapped(head, rest="  ") if surface.terminal else [head]), "", *shown, "", *foot]
     return surface.plain("\n".join(line.rstrip() for line in lines)) + "\n"
 
 
@@ -56,6 +60,11 @@ def weight_bar(nats: float, cells: int, largest_nats: float, surface: Surface) -
     sign = ("█" if surface.unicode else "+") if nats > 0 else ("░" if surface.unicode else "-")
     paint = surface.blue if nats > 0 else surface.orange
     return paint(sign * length) + " " * (cells - length)
+
+
+def weighed_width(surface: Surface, cells: int) -> int:
+    """How wide a finding is where two weights with bars of so many cells stand beside it."""
+    return max(16, min(44, surface.width - 2 * (cells + 11) - 4))
 
 
 def chain_fitted(said: str, tied: int, width: int) -> str:

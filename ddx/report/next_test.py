@@ -16,7 +16,7 @@ from ddx.report.frame import plain as framed
 from ddx.report.surface import Surface, fitted
 
 CELLS = 5
-WIDTH, TIER_WIDTH = 32, 11
+TIER_WIDTH = 11
 MOST, MOST_OF_TIER = 10, 4
 LEAST = 0.01  # what tells less than this share of the best is not shown
 NEVER_SHOWN = 0.0005  # outcomes less probable than this are not told
@@ -33,7 +33,7 @@ def text(network: Network, answer: NextTests, surface: Surface, *, tiers: bool =
     most = len(answer.tests) if every else MOST_OF_TIER if tiers else MOST
     parts = by_tier(answer.tests) if tiers else {"": list(answer.tests)}
     if answer.tests:
-        titles = f"  {'':{WIDTH}} {'tier':{TIER_WIDTH}} {'cost':>4} {'bits':>6} {'per cost':>8}"
+        titles = f"  {'':{_width(surface)}} {'tier':{TIER_WIDTH}} {'cost':>4} {'bits':>6} {'per cost':>8}"
         lines += ["", surface.faint(titles)]
     least = 0.0 if every else LEAST * max((t.information_bits for t in answer.tests), default=0.0)
     for tier, own in parts.items():
@@ -65,6 +65,8 @@ def sentence(network: Network, answer: NextTests) -> str:
         now = answer.now[disease.id]
         reached = _reached(deciding(best, disease.id, purpose), disease.id, now, aimed=True)
         return f"To rule {to} {disease.label}, now {percent(now)}: {_called(best)} could {verb} it to {reached}."
+    if answer.stop:
+        return f"Nothing left is worth asking for. Most would be learnt from {_called(best)}."
     told = f"Next: {_called(best)}. It could move {_moved(network, best)}."
     bedside = [t for t in answer.tests if t.tier in BEDSIDE]
     if best.tier not in BEDSIDE and bedside:
@@ -99,8 +101,13 @@ def _row(network: Network, answer: NextTests, test: Test, surface: Surface) -> I
     drawn = bar(amount / largest if largest > 0 else 0.0, CELLS, unicode=surface.unicode)
     mark = "*" if test.mandatory else " "
     numbers = f"{test.cost:4g} {_bits(test.information_bits, 6)} {_bits(test.per_cost, 8)} {surface.blue(drawn)}"
-    yield f" {mark}{fitted(test.label, WIDTH)} {fitted(test.tier.replace('_', ' '), TIER_WIDTH)} {numbers}"
+    yield f" {mark}{fitted(test.label, _width(surface))} {fitted(test.tier.replace('_', ' '), TIER_WIDTH)} {numbers}"
     yield from surface.wrapped(_outcomes(network, answer, test), first="      ", rest="        ")
+
+
+def _width(surface: Surface) -> int:
+    """How wide a test is, beside its tier, its numbers and its bar."""
+    return max(16, min(40, surface.width - TIER_WIDTH - CELLS - 25))
 
 
 def _length(answer: NextTests, test: Test) -> float:
@@ -144,7 +151,7 @@ def _planned(network: Network, answer: NextTests, plan: Plan, surface: Surface) 
     expected = f"{plan.information_bits:.3f} of {answer.entropy_bits:.3f} bits"
     told = f"Plan of {plan.depth}, looking ahead: expected to tell {expected}, at a cost of {plan.cost:.3g}"
     myopic = f"the best test one at a time: {plan.one_at_a_time_bits:.3f}"
-    yield from surface.wrapped(f"{surface.strong(told)} ({myopic}).", rest="  ")
+    yield from map(surface.strong, surface.wrapped(f"{told} ({myopic}).", rest="  "))
     yield from surface.wrapped(_label(network, plan.first), first="  ", rest="    ")
     yield from _branches(network, plan.first, 4, surface)
     if len(plan.considered) < plan.open:

@@ -14,6 +14,7 @@ SAID_OF_IT = ("positive", "negative", "normal", "abnormal", "elevated", "increas
               "high", "deficient", "thickened", "poor", "good")  # fmt: skip
 BOUND = re.compile(r"^(lt|le|gt|ge)(\d+(?:_\d+)?)(.*)$")  # ge30, lt4cm, gt2_5cm
 RANGE = re.compile(r"^(\d+(?:_\d+)?)to(\d+(?:_\d+)?)(.*)$")  # 10to59, 2to3_9
+DIGITS_APART = re.compile(r"\d_\d")  # a range as another tool writes it
 SIGNS = {"lt": "<", "le": "≤", "gt": ">", "ge": "≥"}
 
 
@@ -21,7 +22,7 @@ def state_said(asked: Askable, state: str) -> str:
     """A state as it is read: `≥30`, `<4 cm`, `10-59`; with its unit where it is a range of a measured value."""
     bound, between = BOUND.match(state), RANGE.match(state)
     if bound is None and between is None:
-        return state.replace("_", " ")
+        return state if DIGITS_APART.search(state) else state.replace("_", " ")
     if bound is not None:
         number, unit = SIGNS[bound[1]] + bound[2].replace("_", "."), bound[3]
     else:

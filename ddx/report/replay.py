@@ -14,6 +14,7 @@ from ddx.report.frame import plain as framed
 from ddx.report.surface import Surface, fitted
 
 CELLS = 20
+MOST_LABEL = 40
 TOP = 4
 
 
@@ -45,7 +46,7 @@ def _block(network: Network, answer: Replay, k: int, surface: Surface) -> Iterat
         return
     said = _said(network, answer, step.finding)
     why = " (the complaint of this setting)" if step.finding == answer.basis.understood.complaint else ""
-    yield from surface.wrapped(surface.strong(f"Step {k}/{total}   New: {said}{why}"), rest="  ")
+    yield from map(surface.strong, surface.wrapped(f"Step {k}/{total}   New: {said}{why}", rest="  "))
     if step.move is not None:
         yield from surface.wrapped(sentence(answer, said, step.move), first="  ")
     if step.explaining_away is not None:
@@ -92,10 +93,11 @@ def _bars(answer: Replay, before: Step, step: Step, surface: Surface) -> Iterato
         shown[step.move.disease] = None
     if step.explaining_away is not None:
         shown[step.explaining_away.disease] = None
+    wide = max(16, min(MOST_LABEL, surface.width - 50))
     for d in sorted(shown, key=lambda d: -step.posteriors[d]):
-        drawn = surface.blue(bar(step.posteriors[d], CELLS, unicode=surface.unicode))
+        drawn = surface.blue(bar(step.posteriors[d], min(CELLS, surface.width - wide - 31), unicode=surface.unicode))
         change = f"{_count(before, d):>6} -> {_count(step, d):>6}" if step.finding else f"{_count(step, d):>16}"
-        yield f"  {fitted(_label(answer, d), 32)}  {change} of {PATIENTS:,}  {drawn}".rstrip()
+        yield f"  {fitted(_label(answer, d), wide)}  {change} of {PATIENTS:,}  {drawn}".rstrip()
 
 
 def _count(step: Step, disease: str) -> str:
@@ -116,7 +118,7 @@ def _verdict(network: Network, answer: Replay, surface: Surface) -> Iterator[str
             yield "  " + surface.faint(surface.rule(title))
         for j in judged:
             change = f"{_count(answer.steps[0], j.disease):>6} -> {_count(answer.last, j.disease):>6}"
-            yield f"  {fitted(_label(answer, j.disease), 32)}  {change}"
+            yield f"  {fitted(_label(answer, j.disease), min(MOST_LABEL, surface.width - 24))}  {change}"
             finding = answer.steps[j.step].finding
             if finding is not None:
                 said = f"{verb} most at step {j.step}: {_said(network, answer, finding)}"
