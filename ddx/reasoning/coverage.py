@@ -8,8 +8,8 @@ explain the findings best do not bring about such findings; a posterior near 1 t
 least badly. That a disease is rare does not make its patients lie outside: the diseases are given, and drawn from
 their posterior (a set of present diseases, then whatever else lies above the findings: age, exposures, stages).
 
-With one set of diseases drawn, the tail of cases that do come from the network is uniform, exactly; with WORLDS of them
-it does not hang on one draw, and is at most twice as often below any level as that level says.
+With one set of diseases drawn, the tail of cases that do come from the network is uniform, exactly; the mean over many
+does not hang on one draw, and is at most twice as often below any level as that level says (Meng 1994).
 """
 
 from __future__ import annotations

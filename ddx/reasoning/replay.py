@@ -40,6 +40,7 @@ LIKELY = 0.5
 SPOKEN_OF = 0.01  # explaining away is told of diseases that are, or would be, at least this probable
 LOST_NATS = math.log(2)  # a weight on its own whose loss is told
 FELL_NATS = math.log(1.5)  # a fall that is told
+MOST_ASKED = 8  # candidates looked into at one step
 RESTORED = 0.5  # the other disease held absent gives back at least this share of what was lost
 
 
@@ -236,26 +237,35 @@ class _Away:
 
     def found(self) -> dict[int, ExplainingAway]:
         """Step number -> what was explained away there: of several, what lost most of its probability."""
-        asked = [(k, *pair) for k in range(len(self.names)) for pair in (*self._lost(k), *self._gave_way(k))]
+        asked = []
+        for k in range(len(self.names)):
+            every = sorted((*self._lost(k), *self._gave_way(k)), key=lambda one: -self._gone(k, one))
+            asked += [(k, one) for one in every[:MOST_ASKED]]
         if not asked:
             return {}
         lanes = Lanes(self.model)
-        for k, _, other, _ in asked:
+        for k, (_, other, _) in asked:
             for upto in (k, k + 1):
                 known = {f: self.understood.evidence[f] for f in self.names[:upto]}
                 column = self.model.likelihood({**self.understood.patient, **known})
                 lanes.add_column(clamped(self.model, column, self.entries[other], present=False))
         odds = lanes.run().log_odds(self.entries)
-        best: dict[int, tuple[float, ExplainingAway]] = {}
-        for n, (k, own, other, explains) in enumerate(asked):
+        found: dict[int, ExplainingAway] = {}
+        for n, (k, (own, other, explains)) in enumerate(asked):
             alone, here = float(self.alone[own, k]), float(self.here[own, k])
             without = float(odds[own, 2 * n + 1] - odds[own, 2 * n])
-            aim = alone if explains == self.names[k] else 0.0
-            gone = expit(self.before[own, k] + aim) - float(self.present[own, k + 1])  # of the probability
-            if gone > best.get(k + 1, (0.0,))[0] and (without - here) / (aim - here) >= RESTORED:
-                away = ExplainingAway(self.entries[own].id, alone, here, self.entries[other].id, explains)
-                best[k + 1] = gone, away
-        return {k: away for k, (_, away) in best.items()}
+            if k + 1 not in found and (without - here) / (self._aim(k, own, explains) - here) >= RESTORED:
+                found[k + 1] = ExplainingAway(self.entries[own].id, alone, here, self.entries[other].id, explains)
+        return found
+
+    def _aim(self, k: int, own: int, explains: str) -> float:
+        """What the step would do to the log odds of a disease if nothing were explained away."""
+        return float(self.alone[own, k]) if explains == self.names[k] else 0.0
+
+    def _gone(self, k: int, one: tuple[int, int, str]) -> float:
+        """How much probability that is."""
+        own, _, explains = one
+        return expit(float(self.before[own, k]) + self._aim(k, own, explains)) - float(self.present[own, k + 1])
 
     def _lost(self, k: int) -> list[tuple[int, int, str]]:
         """(disease, other, finding): the finding raises the disease by itself, but hardly with the other known."""

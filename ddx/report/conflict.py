@@ -47,7 +47,7 @@ def covered(coverage: Coverage) -> str:
     """How well the diseases that the case points to account for it, and what that leaves to be said."""
     least = 1 / (1 + coverage.patients)
     share = "fewer than 1" if coverage.tail <= least else f"{100 * coverage.tail:.0f}"
-    told = f"Of 100 patients with the diseases that this case points to, {share} would have findings as improbable"
+    told = f"Of 100 patients with the diseases that this case points to, {share} would have such improbable findings"
     if coverage.word == "inside":
         return f"The network accounts for the case as a whole. {told}."
     if coverage.word == "unusual":
