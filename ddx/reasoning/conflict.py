@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
@@ -134,13 +135,31 @@ def conflict(network: Network, model: Model, understood: Understood) -> Conflict
     return Conflict(basis, ranked, whole, pairs, count, coverage(network, model, understood))
 
 
-def conflict_nats(model: Model, column: Floats, parts: Sequence[Floats]) -> float:
-    """log of the product of P(part | column) over P(all parts | column), in nats; parts are likelihoods (states,)."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Pulls:
+    """How findings pull against each other: of all together, and of each pair in the order of `combinations`."""
+
+    total_nats: float
+    by_chance_nats: Floats  # (pairs,) log P(one) P(other)
+    together_nats: Floats  # (pairs,) log P(both)
+
+    @property
+    def conflict_nats(self) -> Floats:
+        """(pairs,) above 0 where both are rarer together than apart."""
+        return self.by_chance_nats - self.together_nats
+
+
+def pulls(model: Model, column: Floats, parts: Sequence[Floats]) -> Pulls:
+    """The conflicts among findings, each a likelihood (states,), given what `column` (states,) says."""
+    places = list(combinations(range(len(parts)), 2))
     joint = column.copy()
     for part in parts:
         joint = joint * part
-    logs = log_evidence(model, [column, joint, *(column * part for part in parts)])
-    return float((logs[2:] - logs[0]).sum() - (logs[1] - logs[0]))
+    columns = [column, joint, *(column * part for part in parts), *(column * parts[i] * parts[j] for i, j in places)]
+    logs = log_evidence(model, columns)
+    single, both = logs[2 : 2 + len(parts)] - logs[0], logs[2 + len(parts) :] - logs[0]
+    by_chance = np.array([single[i] + single[j] for i, j in places])
+    return Pulls(float(single.sum() - (logs[1] - logs[0])), by_chance, both)
 
 
 def _surprises(
@@ -174,22 +193,14 @@ def _pairs(
 ) -> tuple[float, tuple[tuple[Pair, ...], int]]:
     """The conflict of the whole case; the strongest pairs of chains that are in conflict, and how many are."""
     evidence = understood.evidence
-    patient = model.likelihood(understood.patient)
     own = [model.likelihood({f: evidence[f] for f in chain}) for chain in grouped]
-    places = [(i, j) for i in range(len(own)) for j in range(i + 1, len(own))]
-    columns = [patient, model.likelihood(evidence), *(patient * part for part in own)]
-    columns += [patient * own[i] * own[j] for i, j in places]
-    logs = log_evidence(model, columns)
-    single = logs[2 : 2 + len(own)] - logs[0]
-    both = logs[2 + len(own) :] - logs[0]
-    strength = [float(single[i] + single[j] - both[k]) for k, (i, j) in enumerate(places)]
+    found = pulls(model, model.likelihood(understood.patient), own)
+    strength = found.conflict_nats.tolist()
     order = sorted((k for k, s in enumerate(strength) if s > LEAST_CONFLICT_NATS), key=lambda k: -strength[k])
-    strongest = [
-        Pair(grouped[i], grouped[j], strength[k], math.exp(both[k]), math.exp(single[i] + single[j]), ())
-        for k, (i, j) in ((k, places[k]) for k in order[:MOST_PAIRS])
-    ]
-    pairs = _resolved(network, model, understood, strongest)
-    return float(single.sum() - (logs[1] - logs[0])), (pairs, len(order))
+    places = list(combinations(grouped, 2))
+    together, by_chance = np.exp(found.together_nats).tolist(), np.exp(found.by_chance_nats).tolist()
+    strongest = [Pair(*places[k], strength[k], together[k], by_chance[k], ()) for k in order[:MOST_PAIRS]]
+    return found.total_nats, (_resolved(network, model, understood, strongest), len(order))
 
 
 def _resolved(network: Network, model: Model, understood: Understood, pairs: Sequence[Pair]) -> tuple[Pair, ...]:

@@ -16,12 +16,13 @@ from ddx.engine.model import Model, compile_network
 from ddx.knowledge.bayesnet import BayesNet, Table
 from ddx.knowledge.lexicon import Entry
 from ddx.knowledge.spec import Number, OddsRatio, Series
-from ddx.reasoning.conflict import conflict_nats
+from ddx.reasoning.conflict import pulls
 from ddx.reasoning.derivatives import Sliced, by_factor
 from ddx.reasoning.information import entropies_bits, information_bits
 from ddx.reasoning.odds import log_odds
 from ddx.reasoning.shapley import shapley
 from ddx.reasoning.uncertainty import beta_of, draws, interval
+from oracle.joint import posteriors
 from properties.strategies import cases, networks
 
 Floats = npt.NDArray[np.float64]
@@ -215,15 +216,27 @@ def posterior_with(model: Model, base: Floats, t: float) -> float:
 @quick
 @given(st.integers(0, 10**6))
 def test_no_conflict_between_independent_findings(seed: int) -> None:
+    """Alone, and given a third finding that makes them independent; without it they do pull (a mutant)."""
     rng = np.random.default_rng(seed)
-    states = dict.fromkeys("ab", ("absent", "present"))
-    free = BayesNet.build("free", states, {n: Table((), rng.dirichlet(np.ones(2))) for n in "ab"})
-    model = compile_network(free, effort=0)
+    states = dict.fromkeys("cab", ("absent", "present"))
+    effect = [[0.9, 0.1], [0.2, 0.8]]
+    models = {
+        "c": Table((), rng.dirichlet(np.full(2, 5.0))),
+        "a": Table(("c",), np.array(effect)),
+        "b": Table(("c",), np.array(effect)[::-1]),
+    }
+    model = compile_network(BayesNet.build("common cause", states, dict(models)), effort=0)
     parts = [model.likelihood({n: "present"}) for n in "ab"]
-    assert conflict_nats(model, model.likelihood({}), parts) == pytest.approx(0, abs=1e-12)
-    tied = {"a": Table((), np.array([0.5, 0.5])), "b": Table(("a",), np.array([[0.2, 0.8], [0.8, 0.2]]))}
-    model = compile_network(BayesNet.build("tied", states, dict(tied)), effort=0)
-    assert conflict_nats(model, model.likelihood({}), parts) == pytest.approx(math.log(0.25 / 0.1), abs=1e-9)
+    given_c = pulls(model, model.likelihood({"c": "present"}), parts)
+    assert given_c.conflict_nats == pytest.approx([0], abs=1e-12)
+    assert given_c.total_nats == pytest.approx(0, abs=1e-12)
+    free = pulls(model, model.likelihood({}), parts)
+    log_p = [math.log(float(posteriors(model.network, {})[0][n]["present"])) for n in "ab"]
+    both = math.log(float(posteriors(model.network, {"a": "present", "b": "present"})[1]))
+    assert free.by_chance_nats == pytest.approx([sum(log_p)], abs=1e-9)
+    assert free.together_nats == pytest.approx([both], abs=1e-9)
+    assert free.total_nats == pytest.approx(sum(log_p) - both, abs=1e-9)
+    assert free.total_nats > 1e-3  # one speaks for c, the other against it
 
 
 @quick
