@@ -131,6 +131,13 @@ def test_impossible_evidence_is_told(question: str, capsys: pytest.CaptureFixtur
     assert "mprotein_heavy" in capsys.readouterr().err
 
 
+def test_without_findings_nothing_is_said_to_fit(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["conflict", "--setting", "general-population"]) == 0
+    page = capsys.readouterr().out
+    assert "No finding was entered" in page
+    assert "accounts for the case" not in page
+
+
 def test_a_guess_is_kept_beside_the_answer(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["replay", *FEW, "--guess", "scleredema"]) == 0
     page = capsys.readouterr().out

@@ -23,7 +23,7 @@ def plain(answer: Conflict) -> dict[str, Plain]:
 
 def text(network: Network, answer: Conflict, surface: Surface, *, every: bool = False) -> str:
     """The page; with `every` the surprise of each finding."""
-    first = [sentence(answer), covered(answer.coverage)]
+    first = [sentence(answer), *([covered(answer.coverage)] if answer.basis.understood.findings else [])]
     lines = [
         line for told in (first if answer.coverage.strong_words else first[::-1]) for line in surface.wrapped(told)
     ]
@@ -38,6 +38,8 @@ def text(network: Network, answer: Conflict, surface: Surface, *, every: bool = 
 def sentence(answer: Conflict) -> str:
     """The answer in one plain sentence."""
     count = len(answer.misfits)
+    if not answer.basis.understood.findings:
+        return "No finding was entered, so none can be out of place."
     if count == 0:
         return "No finding is out of place, given all the others."
     return f"{count} {'finding does' if count == 1 else 'findings do'} not fit the rest."
