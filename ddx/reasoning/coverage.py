@@ -160,7 +160,9 @@ def _worlds(
     said = model.likelihood(evidence)
     tree = case_tree(model, Question(evidence, (), tuple(dict.fromkeys(e.node for e in entries))))
     total = float(tree.lanes(np.ones((tree.states, 1)), np.empty((0, 1))).log_evidence[0])
-    sets = most_probable_sets(model, tree.factors(()), total, [e.id for e in entries], Until(SET_MASS, MOST_SETS))
+    factors, log_constant = tree.factors(())
+    until = Until(SET_MASS, MOST_SETS)
+    sets = most_probable_sets(model, factors, total - log_constant, [e.id for e in entries], until)
     odds = np.array([s.probability for s in sets])
     lanes = np.empty((len(said), count))
     for k, pick in enumerate(rng.choice(len(sets), count, p=odds / odds.sum()).tolist()):
