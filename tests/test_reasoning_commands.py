@@ -16,6 +16,7 @@ QUESTIONS = [
     ("conflict", "surprises", ("conflict", *FEW)),
     ("compare", "discriminators", ("compare", "scleromyxedema", "systemic_sclerosis", *FEW)),
     ("replay", "steps", ("replay", *FEW)),
+    ("combinations", "combinations", ("combinations", *FEW)),
 ]
 
 
@@ -41,6 +42,56 @@ def test_pages_say_what_they_rest_on(
     assert "scleroderma clinic" in page.splitlines()[0]
     assert "For education and decision support" in page
     assert "100%" not in page
+
+
+FIELDS = [  # the contract of the JSON forms
+    ("next", "tests", {"finding", "information_bits", "cost", "per_cost", "outcomes"}),
+    ("conflict", "surprises", {"finding", "probability"}),
+    ("compare", "discriminators", {"finding", "asked"}),
+    ("replay", "steps", {"finding", "state", "posteriors"}),
+    ("combinations", "combinations", {"diseases", "probability"}),
+]
+
+
+@pytest.mark.parametrize(("question", "body", "fields"), FIELDS, ids=lambda a: a if isinstance(a, str) else "")
+def test_the_fields_of_the_other_answers(
+    question: str, body: str, fields: set[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = next(arguments for name, _, arguments in QUESTIONS if name == question)
+    assert main([*line, "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert all(set(item) >= fields for item in answer[body])
+    if question == "next":
+        outcomes = [o for t in answer["tests"] for o in t["outcomes"]]
+        assert all(set(o) == {"state", "probability", "posteriors"} for o in outcomes)
+    if question == "conflict":
+        assert {"unexplained", "pairs", "coverage"} <= set(answer)
+
+
+PAGES = [
+    ["explain", "multiple_myeloma", "--all"],
+    ["explain", "scleromyxedema", "--why-not", "ssc"],
+    ["next", "--all"],
+    ["next", "--tiers", "--plan", "2"],
+    ["next", "--rule-in", "multiple_myeloma"],
+    ["conflict", "--all"],
+    ["compare", "scleromyxedema", "ssc"],
+    ["combinations", "--all"],
+    ["replay", "--guess", "ssc"],
+]
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+@pytest.mark.parametrize("arguments", PAGES, ids=" ".join)
+def test_a_page_fits_its_width(
+    arguments: list[str], columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert main([*arguments, "-c", "thirty-four-years"]) == 0
+    page = capsys.readouterr().out
+    assert "\x1b" not in page
+    for line in page.splitlines()[1:]:  # the first stays one line where nobody reads it now
+        assert len(line) <= columns, line
 
 
 def test_the_fields_of_a_contribution(capsys: pytest.CaptureFixture[str]) -> None:
@@ -80,11 +131,32 @@ def test_impossible_evidence_is_told(question: str, capsys: pytest.CaptureFixtur
     assert "mprotein_heavy" in capsys.readouterr().err
 
 
+def test_without_findings_nothing_is_said_to_fit(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["conflict", "--setting", "general-population"]) == 0
+    page = capsys.readouterr().out
+    assert "No finding was entered" in page
+    assert "accounts for the case" not in page
+
+
 def test_a_guess_is_kept_beside_the_answer(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["replay", *FEW, "--guess", "scleredema"]) == 0
     page = capsys.readouterr().out
     assert "Your list: Scleredema" in page
-    assert "of 1,000 such patients" in page
+    assert "on your list, but not likely" in page
+    assert "likely, but not on your list" in page
+    assert main(["replay", *FEW, "--guess", "scleredema", "--json"]) == 0
+    judged = json.loads(capsys.readouterr().out)["judged"]
+    assert [j["disease"] for j in judged["wrong"]] == ["scleredema"]
+    assert "scleromyxedema" in [j["disease"] for j in judged["missed"]]
+
+
+def test_a_case_may_be_the_first_word_of_a_replay(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["replay", "no-clone", "--json"]) == 0
+    one = json.loads(capsys.readouterr().out)
+    assert main(["replay", "-c", "no-clone", "--json"]) == 0
+    assert one == json.loads(capsys.readouterr().out)
+    assert main(["replay", "no-such-case"]) == 3
+    capsys.readouterr()
 
 
 def test_sensitivity_and_intervals(capsys: pytest.CaptureFixture[str], toy_file: str) -> None:

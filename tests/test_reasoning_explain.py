@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ddx.reasoning.differential import diagnose
 from ddx.reasoning.explain import LN10, Explanation, explain
-from ddx.reasoning.lanes import Lanes
+from ddx.reasoning.next_test import Aim, next_tests
+from ddx.reasoning.odds import held, log_odds
 from reasoning_cases import asked, entry
 
 
@@ -71,13 +75,35 @@ def test_every_contribution_has_a_source(myeloma: Explanation, sclerosis: Explan
             assert c.numbers, c.finding
             assert any(p.cited for p in c.numbers), c.finding
             assert {s for p in c.numbers for s in p.cited} <= set(known.sources)
+        assert set(answer.citations) == {s for c in answer.contributions for p in c.numbers for s in p.cited}
 
 
 def test_shares_add_up_to_the_change_of_the_log_odds(myeloma: Explanation) -> None:
     total = sum(c.shapley_nats for c in myeloma.contributions)
     assert total == pytest.approx(myeloma.end_nats - myeloma.start_nats, abs=1e-9)
-    spoilt = total + myeloma.contributions[0].shapley_nats
-    assert spoilt != pytest.approx(myeloma.end_nats - myeloma.start_nats, abs=1e-9)
+    left_out = sum(c.given_rest_nats for c in myeloma.contributions)  # mutants: neither weight adds up
+    alone = sum(c.alone_nats for c in myeloma.contributions)
+    for spoilt in (left_out, alone):
+        assert spoilt != pytest.approx(myeloma.end_nats - myeloma.start_nats, abs=0.1)
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.sets(st.integers(0, 42), min_size=1, max_size=7), st.sampled_from(["clone", "scleromyxedema", "dish"]))
+def test_contributions_of_any_findings_add_up(chosen: set[int], name: str) -> None:
+    q = asked("seed")
+    used = [u for u in q.understood.used if u.finding not in q.understood.context]
+    kept = [u for i, u in enumerate(used) if i in chosen]
+    patient = [u for u in q.understood.used if u.finding in q.understood.context]
+    few = replace(q.understood, used=(*patient, *kept), complaint=None)
+    disease = entry(q, "mgus" if name == "clone" else name)
+    answer = explain(q.network, q.model, few, disease)
+    moved = answer.end_nats - answer.start_nats
+    assert sum(c.shapley_nats for c in answer.contributions) == pytest.approx(moved, abs=1e-9)
+    assert {f for c in answer.contributions for f in c.findings} == {u.finding for u in kept}
+    if len(answer.contributions) == 1:
+        only = answer.contributions[0]
+        assert only.alone_nats == pytest.approx(moved, abs=1e-9)
+        assert only.given_rest_nats == pytest.approx(moved, abs=1e-9)
 
 
 def test_few_findings_are_shared_out_exactly() -> None:
@@ -87,18 +113,56 @@ def test_few_findings_are_shared_out_exactly() -> None:
     assert sum(c.shapley_nats for c in answer.contributions) == pytest.approx(answer.end_nats - answer.start_nats)
 
 
-def test_weights_are_those_of_fresh_queries() -> None:
-    q = asked(None, "doughnut-sign", "no-raynaud")
+def test_all_weights_are_those_of_the_whole_model(myeloma: Explanation) -> None:
+    """Every chain entered alone and withdrawn, on the whole tree and not on that of the case."""
+    q = asked("seed")
+    said, patient = q.understood.evidence, q.understood.patient
+    columns = [patient, said]
+    for c in myeloma.contributions:
+        columns.append({**patient, **{f: said[f] for f in c.findings}})
+        columns.append({f: s for f, s in said.items() if f not in c.findings})
+    odds = log_odds(q.model, [q.model.likelihood(e) for e in columns], myeloma.entry)
+    assert myeloma.start_nats == pytest.approx(odds[0], abs=1e-9)
+    assert myeloma.end_nats == pytest.approx(odds[1], abs=1e-9)
+    for k, c in enumerate(myeloma.contributions):
+        assert c.alone_nats == pytest.approx(odds[2 + 2 * k] - odds[0], abs=1e-9), c.finding
+        assert c.given_rest_nats == pytest.approx(odds[1] - odds[3 + 2 * k], abs=1e-9), c.finding
+        assert c.probability_given_rest == pytest.approx(
+            math.exp(q.model.log_evidence(said) - q.model.log_evidence(columns[3 + 2 * k])), rel=1e-9
+        )
+    chain = myeloma.of("paraprotein")  # a mutant: alone and given the rest mixed up
+    assert chain.alone_nats != pytest.approx(chain.given_rest_nats, abs=0.5)
+
+
+def test_what_does_not_speak_of_the_disease_bears_on_it_by_way_of_another(myeloma: Explanation) -> None:
+    """Where it is settled whether the other disease is there, most of what the chain weighs on its own is gone."""
+    q = asked("seed")
+    known = q.network.lexicon.entries
+    assert [e.id for e in myeloma.of("doughnut_sign").through] == ["scleromyxedema"]
+    assert [e.id for e in myeloma.of("raynaud").through] == ["systemic_sclerosis"]
+    assert myeloma.of("paraprotein").through == ()
+    ways = (("doughnut_sign", "scleromyxedema", True), ("raynaud", "systemic_sclerosis", False))
+    for finding, way, there in ways:
+        patient = q.model.likelihood(q.understood.patient) * held(q.model, known[way], present=there)
+        own = q.model.likelihood({finding: q.understood.evidence[finding]})
+        odds = log_odds(q.model, [patient, patient * own], myeloma.entry)
+        assert abs(odds[1] - odds[0]) < abs(myeloma.of(finding).alone_nats) / 2
+
+
+def test_an_effect_of_the_disease_does_not_explain_it_away() -> None:
+    """MGUS comes with scleromyxedema: it is no other account of the paraprotein."""
+    q = asked("seed")
     answer = explain(q.network, q.model, q.understood, entry(q, "scleromyxedema"))
-    said = q.understood.evidence
-    lanes = Lanes(q.model)
-    columns = [said, {f: s for f, s in said.items() if f != "raynaud"}, {"raynaud": said["raynaud"]}, {}]
-    for evidence in columns:
-        lanes.add(evidence)
-    odds = lanes.run().log_odds([answer.entry])[0]
-    c = answer.of("raynaud")
-    assert c.given_rest_nats == pytest.approx(odds[0] - odds[1], abs=1e-9)
-    assert c.alone_nats == pytest.approx(odds[2] - odds[3], abs=1e-9)
+    assert all(c.explained_by is None or c.explained_by.by.id != "mgus" for c in answer.contributions)
+
+
+def test_what_is_not_asked_yet_stands_in_the_order_of_what_it_tells(myeloma: Explanation) -> None:
+    q = asked("seed")
+    assert myeloma.not_asked[0] == "bone_lesions"
+    aim = Aim((entry(q, "multiple_myeloma"),))
+    bits = {t.finding: t.information_bits for t in next_tests(q.network, q.model, q.understood, aim).tests}
+    told = [bits[f] for f in myeloma.not_asked if f in bits]
+    assert told == sorted(told, reverse=True)
 
 
 def test_it_ends_where_diagnose_ends(myeloma: Explanation) -> None:

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from ddx.cli.asking import asked
 from ddx.cli.pages import page_of
+from ddx.knowledge.lexicon import Askable
+from ddx.knowledge.spec import Quantity
 from ddx.network import load
 from ddx.reasoning import basis
 from ddx.reasoning.differential import diagnose
@@ -72,11 +74,21 @@ def test_names_are_cut_and_counted() -> None:
     assert listed("abc", 3) == "a, b, c"
 
 
+def test_states_of_measured_values_are_said_as_ranges() -> None:
+    said = ("lt5", "5to9_9", "ge10")
+    crp = Askable("crp", "CRP", said, None, None, Quantity(unit="mg/l", cuts=(5, 10), states=said))
+    assert [phrases.finding(crp, s) for s in said] == ["CRP <5 mg/l", "CRP 5-9.9 mg/l", "CRP ≥10 mg/l"]
+    schober = Askable("schober", "Schober", ("ge4cm", "le2_5cm"), None, None)
+    assert [phrases.state_said(schober, s) for s in schober.states] == ["≥4 cm", "≤2.5 cm"]
+    assert phrases.finding(schober, "4") == "Schober: 4"
+
+
 def test_findings_are_said_as_at_the_bedside() -> None:
     asks = load(TOY).lexicon.askables
     assert phrases.finding(asks["fever"], "present") == "Fever"
     assert phrases.finding(asks["fever"], "absent") == "no Fever"
-    assert phrases.finding(asks["kind"], "a") == "Kind a"
+    assert phrases.finding(asks["kind"], "a") == "Kind: a"
+    assert phrases.finding(asks["kind"], "positive") == "Kind positive"
     assert phrases.finding(asks["kind"], {"a": 1.0}) == "Kind (uncertain)"
 
 

@@ -14,6 +14,7 @@ COMMANDS = {  # name -> one line for the list; the command `name` of the module 
     "explain": "Why a disease, and why not: what each finding weighs.",
     "next": "What to look for next.",
     "compare": "What separates two diseases.",
+    "combinations": "One disease or several: sets and pairs.",
     "conflict": "What does not fit the rest.",
     "replay": "The posterior after each finding.",
     "sensitivity": "What would change it.",

@@ -4,37 +4,25 @@ from __future__ import annotations
 
 import click
 
-from ddx.cli.asking import asked, case_options
-from ddx.cli.terminal import emit, surface
+from ddx.cli.question import Line, question
 
 
 @click.command()
-@click.argument("findings", nargs=-1, metavar="[FINDINGS]...")
-@case_options
-@click.option("--json", "as_json", is_flag=True, help="The answer for a program.")
-@click.option("--plain", is_flag=True, help="No colour, ASCII only.")
-def conflict(
-    findings: tuple[str, ...],
-    case: str | None,
-    network: str | None,
-    setting: str | None,
-    as_json: bool,
-    plain: bool,
-) -> None:
+@click.option("--all", "every", is_flag=True, help="Every finding, also those that the rest expects.")
+@question
+def conflict(line: Line, every: bool) -> None:
     """What does not fit: findings that the rest does not expect, pairs that pull apart, and what resolves each.
+
+    And how far the case as a whole lies outside what the network explains: how many patients with the diseases that it
+    points to would have findings as improbable as these.
 
     \b
       ddx conflict -c seed
       ddx conflict skin-induration no-raynaud ana=negative --json
     """
-    question = asked(findings, case, network, setting)
+    asked = line.asked()
     from ddx.reasoning.conflict import conflict as answer_of
     from ddx.report import conflict as report
 
-    answer = answer_of(question.network, question.model, question.understood)
-    if as_json:
-        from ddx.report.json import written
-
-        emit(written(report.plain(answer)))
-    else:
-        emit(report.text(question.network, answer, surface(plain=plain)))
+    answer = answer_of(asked.network, asked.model, asked.understood)
+    line.answer(lambda: report.plain(answer), lambda surface: report.text(asked.network, answer, surface, every=every))

@@ -11,8 +11,8 @@ Where the two are states of one node they exclude each other anyway.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -22,10 +22,14 @@ from ddx.knowledge.lexicon import Entry
 from ddx.network import Network
 from ddx.reasoning.basis import Basis, Plain, basis_of
 from ddx.reasoning.chains import chains
+from ddx.reasoning.explain import chain_told, source_of
 from ddx.reasoning.graph import parents_in
+from ddx.reasoning.grounds import Grounds, citations
 from ddx.reasoning.lanes import Lanes
+from ddx.reasoning.numbers import Parameter
 from ddx.reasoning.odds import held, log_odds_between
-from ddx.reasoning.shown import Bar, Shown
+from ddx.reasoning.plan import open_findings
+from ddx.reasoning.shown import Bar, Shown, chance, signed
 from ddx.reasoning.understanding import Understood
 
 Floats = npt.NDArray[np.float64]
@@ -36,11 +40,15 @@ NEGLIGIBLE_BITS = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A chain of the case: the weight of evidence for the first disease against the second, in nats."""
+    """A chain of the case: the weight of evidence for the first disease against the second, in nats.
+
+    `numbers` are those by which the first and the second disease bear on it.
+    """
 
     findings: tuple[str, ...]
     alone_nats: float
     given_rest_nats: float
+    numbers: tuple[tuple[Parameter, ...], tuple[Parameter, ...]] = ((), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +74,40 @@ class Comparison(Shown):
     log_odds_nats: float  # first without second against second without first
     asked: tuple[Asked, ...]
     not_asked: tuple[NotAsked, ...]
+    citations: Mapping[str, str]  # of the sources that the numbers name
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether they are states of one node, so that nobody has both."""
+        return self.first.node == self.second.node and set(self.first.states).isdisjoint(self.second.states)
+
+    @property
+    def ahead(self) -> tuple[Entry, Entry]:
+        """The more probable one, and the other."""
+        return (self.first, self.second) if self.log_odds_nats >= 0 else (self.second, self.first)
+
+    @property
+    def odds(self) -> float:
+        """How many times as probable the one ahead is without the other as the other way round; at most e^50."""
+        return math.exp(min(abs(self.log_odds_nats), 50.0))
 
     @property
     def headline(self) -> str:
-        return f"{self.first.label} {self.posteriors[0]:.3g} or {self.second.label} {self.posteriors[1]:.3g}?"
+        here, there = self.posteriors
+        told = f"{self.first.label} {chance(here)} or {self.second.label} {chance(there)}?"
+        return f"{told} Weights as log10 of the odds between them, above 0 for the first"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return "on its own", "given all else"
 
     @property
     def bars(self) -> tuple[Bar, ...]:
+        said = self.basis.understood.evidence
+        weights = ((a.findings, a.alone_nats / LN10, a.given_rest_nats / LN10) for a in self.asked)
         return tuple(
-            Bar(a.findings[0], a.given_rest_nats / LN10, f"{a.given_rest_nats / LN10:+.2f}") for a in self.asked
+            Bar(chain_told(own[0], said, len(own)), alone, signed(alone), (rest, signed(rest)))
+            for own, alone, rest in weights
         )
 
     @property
@@ -89,6 +122,10 @@ class Comparison(Shown):
                 "asked": True,
                 "alone_log10": a.alone_nats / LN10,
                 "given_rest_log10": a.given_rest_nats / LN10,
+                "sources": {
+                    entry.id: [source_of(p) for p in own]
+                    for entry, own in zip((self.first, self.second), a.numbers, strict=True)
+                },
             }
             for a in self.asked
         ]
@@ -109,6 +146,7 @@ class Comparison(Shown):
             "both": self.both,
             "log10_odds": self.log_odds_nats / LN10,
             "discriminators": [*asked, *open_],
+            "citations": dict(self.citations),
         }
 
 
@@ -118,8 +156,11 @@ def compare(network: Network, model: Model, understood: Understood, pair: tuple[
     first, second = pair
     one = held(model, first, present=True) * held(model, second, present=False)
     other = held(model, second, present=True) * held(model, first, present=False)
-    grouped = chains(network, parents_in(model), [u.finding for u in understood.findings])
-    asked, odds = _asked(model, understood, grouped, (one, other))
+    parents = parents_in(model)
+    grouped = chains(network, parents, [u.finding for u in understood.findings])
+    weighed, odds = _asked(model, understood, grouped, (one, other))
+    grounds = Grounds(network, parents)
+    asked = tuple(replace(a, numbers=_numbers(grounds, pair, a.findings, understood)) for a in weighed)
     whole = model.likelihood(understood.evidence)
     lanes = Lanes(model)
     both = lanes.add_column(whole * held(model, first, present=True))
@@ -134,7 +175,16 @@ def compare(network: Network, model: Model, understood: Understood, pair: tuple[
         odds,
         asked,
         _not_asked(network, model, understood, (whole * one, whole * other)),
+        citations(network, (p for a in asked for own in a.numbers for p in own)),
     )
+
+
+def _numbers(
+    grounds: Grounds, pair: tuple[Entry, Entry], chain: tuple[str, ...], understood: Understood
+) -> tuple[tuple[Parameter, ...], tuple[Parameter, ...]]:
+    """The numbers of each disease for a chain; none where the disease does not bear on it."""
+    first, second = (grounds.below([e], chain, understood.evidence) if grounds.bears(e, chain) else () for e in pair)
+    return first, second
 
 
 def _asked(
@@ -157,11 +207,11 @@ def _not_asked(
     answers = model.lanes(np.stack(columns, axis=1))
     if np.isneginf(answers.log_evidence).any():
         return ()
-    closed = {*understood.evidence, *understood.unknown, *understood.context}
     found = []
-    for name in network.lexicon.askables:
-        if name in closed or name not in model.offsets:
+    for asked in open_findings(network, model, understood.evidence, {*understood.unknown, *understood.context}):
+        if asked.gates:
             continue
+        name = asked.finding
         one, other = (answers.marginals[model.offsets[name], k] for k in (0, 1))
         likely = (one > 0) | (other > 0)
         ratio = np.log(np.maximum(one[likely], 1e-12)) - np.log(np.maximum(other[likely], 1e-12))
@@ -170,7 +220,6 @@ def _not_asked(
             continue
         labels = [s for s, seen in zip(model.states[name], likely, strict=True) if seen]
         high, low = int(np.argmax(ratio)), int(np.argmin(ratio))
-        cost = network.spec.findings[name].cost if network.spec and name in network.spec.findings else 1.0
         up, down = float(ratio[high]) / LN10, float(ratio[low]) / LN10
-        found.append(NotAsked(name, cost, bits, (labels[high], up), (labels[low], down)))
+        found.append(NotAsked(name, asked.cost, bits, (labels[high], up), (labels[low], down)))
     return tuple(sorted(found, key=lambda n: (-n.information_bits, n.finding)))

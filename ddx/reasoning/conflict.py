@@ -3,17 +3,20 @@
     surprise of f   P(f | every other finding): exactly what a fresh query without f would predict
     pair            log P(a | patient) P(b | patient) / P(a, b | patient), in nats; 0 where they are independent,
                     above 0 where together they are rarer than apart (Jensen et al. 1991)
-    resolved by h   where log P(a) P(b) P(h) / P(a, b, h) < 0: with h they belong together
+    resolved by h   where log P(a) P(b) P(h) / P(a, b, h) < 0, that is P(a, b | h) > P(a) P(b): with h they belong
+                    together. Only diseases that bear on a or b are asked; where one that this case makes likely
+                    resolves the pair, only such are told
 
 A small total for the whole case hides local conflict, so surprises come first. What no disease of the network bears on
-cannot be explained by any of them, and stands apart.
+cannot be explained by any of them, and stands apart. How far the case as a whole lies outside: see `coverage`.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
@@ -23,11 +26,12 @@ from ddx.errors import ImpossibleEvidence
 from ddx.network import Network
 from ddx.reasoning.basis import Basis, Plain, basis_of
 from ddx.reasoning.chains import chains
+from ddx.reasoning.coverage import Coverage, coverage
 from ddx.reasoning.differential import listed
 from ddx.reasoning.graph import Parents, above, parents_in
 from ddx.reasoning.lanes import Lanes
 from ddx.reasoning.odds import log_evidence
-from ddx.reasoning.shown import Bar, Shown
+from ddx.reasoning.shown import Bar, Shown, chance
 from ddx.reasoning.understanding import Understood
 
 Floats = npt.NDArray[np.float64]
@@ -35,7 +39,8 @@ Floats = npt.NDArray[np.float64]
 SURPRISING = 0.05
 LEAST_CONFLICT_NATS = math.log(1.2)
 MOST_PAIRS = 12
-MOST_RESOLVING = 3
+MOST_RESOLVING = 2
+LIKELY = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,26 +60,31 @@ class Resolving:
 
     disease: str
     conflict_nats: float
+    together: float  # P(both | the disease, patient)
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two chains of findings, each named by its first, that pull against each other."""
+    """Two chains of findings that pull against each other."""
 
-    first: str
-    second: str
+    first: tuple[str, ...]
+    second: tuple[str, ...]
     conflict_nats: float
+    together: float  # P(both | patient)
+    by_chance: float  # P(first | patient) P(second | patient)
     resolved_by: tuple[Resolving, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Conflict(Shown):
-    """The answer of `conflict`: surprises, least expected first; pairs, strongest first."""
+    """The answer of `conflict`: surprises, least expected first; the strongest MOST_PAIRS of the pairs in conflict."""
 
     basis: Basis
     surprises: tuple[Surprise, ...]
     total_nats: float  # log of the product of P(chain) over P(all)
     pairs: tuple[Pair, ...]
+    in_conflict: int
+    coverage: Coverage
 
     @property
     def unexplained(self) -> tuple[Surprise, ...]:
@@ -88,14 +98,16 @@ class Conflict(Shown):
 
     @property
     def headline(self) -> str:
+        if not self.coverage.strong_words:
+            return "These findings lie outside what the network explains."
         if self.misfits:
             first = self.misfits[0]
-            return f"Does not fit the rest: {first.finding}={first.state}, expected in {first.probability:.2%}"
+            return f"Does not fit: {first.finding}={first.state}, {chance(first.probability)} given all the others"
         return "Every finding fits the rest."
 
     @property
     def bars(self) -> tuple[Bar, ...]:
-        return tuple(Bar(f"{s.finding}={s.state}", s.probability, f"{s.probability:.3g}") for s in self.surprises)
+        return tuple(Bar(f"{s.finding}={s.state}", s.probability, chance(s.probability)) for s in self.surprises)
 
     @property
     def result_sha256(self) -> str:
@@ -106,14 +118,9 @@ class Conflict(Shown):
             "surprises": [_plain(s) for s in self.surprises],
             "unexplained": [s.finding for s in self.unexplained],
             "total_nats": self.total_nats,
-            "pairs": [
-                {
-                    "findings": [p.first, p.second],
-                    "conflict_nats": p.conflict_nats,
-                    "resolved_by": [{"disease": r.disease, "conflict_nats": r.conflict_nats} for r in p.resolved_by],
-                }
-                for p in self.pairs
-            ],
+            "pairs": [_plain_pair(p) for p in self.pairs],
+            "pairs_in_conflict": self.in_conflict,
+            "coverage": self.coverage.body(),
         }
 
 
@@ -122,18 +129,37 @@ def conflict(network: Network, model: Model, understood: Understood) -> Conflict
     parents = parents_in(model)
     surprises, total = _surprises(network, model, understood, parents)
     grouped = chains(network, parents, [u.finding for u in understood.findings])
-    whole, pairs = _pairs(network, model, understood, grouped)
+    whole, (pairs, count) = _pairs(network, model, understood, grouped)
     ranked = tuple(sorted(surprises, key=lambda s: (s.probability, s.finding)))
-    return Conflict(basis_of(network, understood, total), ranked, whole, pairs)
+    basis = basis_of(network, understood, total)
+    return Conflict(basis, ranked, whole, pairs, count, coverage(network, model, understood))
 
 
-def conflict_nats(model: Model, column: Floats, parts: Sequence[Floats]) -> float:
-    """log of the product of P(part | column) over P(all parts | column), in nats; parts are likelihoods (states,)."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Pulls:
+    """How findings pull against each other: of all together, and of each pair in the order of `combinations`."""
+
+    total_nats: float
+    by_chance_nats: Floats  # (pairs,) log P(one) P(other)
+    together_nats: Floats  # (pairs,) log P(both)
+
+    @property
+    def conflict_nats(self) -> Floats:
+        """(pairs,) above 0 where both are rarer together than apart."""
+        return self.by_chance_nats - self.together_nats
+
+
+def pulls(model: Model, column: Floats, parts: Sequence[Floats]) -> Pulls:
+    """The conflicts among findings, each a likelihood (states,), given what `column` (states,) says."""
+    places = list(combinations(range(len(parts)), 2))
     joint = column.copy()
     for part in parts:
         joint = joint * part
-    logs = log_evidence(model, [column, joint, *(column * part for part in parts)])
-    return float((logs[2:] - logs[0]).sum() - (logs[1] - logs[0]))
+    columns = [column, joint, *(column * part for part in parts), *(column * parts[i] * parts[j] for i, j in places)]
+    logs = log_evidence(model, columns)
+    single, both = logs[2 : 2 + len(parts)] - logs[0], logs[2 + len(parts) :] - logs[0]
+    by_chance = np.array([single[i] + single[j] for i, j in places])
+    return Pulls(float(single.sum() - (logs[1] - logs[0])), by_chance, both)
 
 
 def _surprises(
@@ -164,49 +190,57 @@ def _surprises(
 
 def _pairs(
     network: Network, model: Model, understood: Understood, grouped: Sequence[tuple[str, ...]]
-) -> tuple[float, tuple[Pair, ...]]:
-    """The conflict of the whole case, and of the pairs of chains that are in conflict."""
+) -> tuple[float, tuple[tuple[Pair, ...], int]]:
+    """The conflict of the whole case; the strongest pairs of chains that are in conflict, and how many are."""
     evidence = understood.evidence
-    patient = model.likelihood(understood.patient)
     own = [model.likelihood({f: evidence[f] for f in chain}) for chain in grouped]
-    places = [(i, j) for i in range(len(own)) for j in range(i + 1, len(own))]
-    columns = [patient, model.likelihood(evidence), *(patient * part for part in own)]
-    columns += [patient * own[i] * own[j] for i, j in places]
-    logs = log_evidence(model, columns)
-    single = logs[2 : 2 + len(own)] - logs[0]
-    both = logs[2 + len(own) :] - logs[0]
-    strength = [float(single[i] + single[j] - both[k]) for k, (i, j) in enumerate(places)]
+    found = pulls(model, model.likelihood(understood.patient), own)
+    strength = found.conflict_nats.tolist()
     order = sorted((k for k, s in enumerate(strength) if s > LEAST_CONFLICT_NATS), key=lambda k: -strength[k])
-    order = order[:MOST_PAIRS]
-    resolving = _resolving(network, model, (understood, [columns[2 + len(own) + k] for k in order]))
-    pairs = tuple(
-        Pair(
-            grouped[places[k][0]][0],
-            grouped[places[k][1]][0],
-            strength[k],
-            tuple(Resolving(h, strength[k] + c) for h, c in resolving[n] if strength[k] + c < 0)[:MOST_RESOLVING],
-        )
-        for n, k in enumerate(order)
-    )
-    return float(single.sum() - (logs[1] - logs[0])), pairs
+    places = list(combinations(grouped, 2))
+    together, by_chance = np.exp(found.together_nats).tolist(), np.exp(found.by_chance_nats).tolist()
+    strongest = [Pair(*places[k], strength[k], together[k], by_chance[k], ()) for k in order[:MOST_PAIRS]]
+    return found.total_nats, (_resolved(network, model, understood, strongest), len(order))
 
 
-def _resolving(network: Network, model: Model, asked: tuple[Understood, list[Floats]]) -> list[list[tuple[str, float]]]:
-    """For each pair log P(h) / P(h | pair) of every disease h, those that the whole case makes likeliest first."""
-    understood, columns = asked
-    if not columns:
-        return []
+def _resolved(network: Network, model: Model, understood: Understood, pairs: Sequence[Pair]) -> tuple[Pair, ...]:
+    """The pairs with the diseases that resolve each, by how usual the pair is with them."""
+    if not pairs:
+        return ()
     entries = listed(network, model)
+    parents = parents_in(model)
     lanes = Lanes(model)
     start, end = lanes.add(understood.patient), lanes.add(understood.evidence)
-    places = [lanes.add_column(column) for column in columns]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        present = lanes.run().present(entries)  # (entries, lanes)
-        change = np.log(present[:, [start]]) - np.log(present[:, places])
-    order = np.argsort(-present[:, end], kind="stable").tolist()
-    return [
-        [(entries[i].id, float(change[i, n])) for i in order if np.isfinite(change[i, n])] for n in range(len(columns))
-    ]
+    said = understood.evidence
+    places = [lanes.add({**understood.patient, **{f: said[f] for f in p.first + p.second}}) for p in pairs]
+    present = lanes.run().present(entries)  # (entries, lanes)
+    found = []
+    for pair, lane in zip(pairs, places, strict=True):
+        upward = above(parents, pair.first + pair.second)
+        resolving = []
+        for i, e in enumerate(entries):
+            if e.node in upward and present[i, start] > 0 and present[i, lane] > 0:
+                together = float(present[i, lane] / present[i, start]) * pair.together
+                against = math.log(pair.by_chance / together)
+                if against < 0:
+                    resolving.append((present[i, end] < LIKELY, against, Resolving(e.id, against, min(1.0, together))))
+        first = min((r[0] for r in resolving), default=False)  # where a likely disease resolves it, only such are told
+        told = sorted((r for r in resolving if r[0] == first), key=lambda r: r[1])[:MOST_RESOLVING]
+        found.append(replace(pair, resolved_by=tuple(r for _, _, r in told)))
+    return tuple(found)
+
+
+def _plain_pair(p: Pair) -> Plain:
+    return {
+        "findings": [p.first[0], p.second[0]],
+        "groups": [list(p.first), list(p.second)],
+        "conflict_nats": p.conflict_nats,
+        "together": p.together,
+        "by_chance": p.by_chance,
+        "resolved_by": [
+            {"disease": r.disease, "conflict_nats": r.conflict_nats, "together": r.together} for r in p.resolved_by
+        ],
+    }
 
 
 def _plain(s: Surprise) -> Plain:

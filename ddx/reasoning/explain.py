@@ -12,51 +12,27 @@ explains the finding away (held absent, it gives the weight back), or other find
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from ddx.engine.model import Model
 from ddx.knowledge.lexicon import Entry
 from ddx.network import Network
+from ddx.reasoning.accounts import ExplainedAway, WeighedCase
 from ddx.reasoning.basis import Basis, Plain, basis_of
-from ddx.reasoning.chains import chains
-from ddx.reasoning.differential import listed
-from ddx.reasoning.graph import Parents, above, parents_in
-from ddx.reasoning.grounds import Grounds
-from ddx.reasoning.lanes import Lanes
+from ddx.reasoning.graph import above, parents_in
+from ddx.reasoning.grounds import Grounds, citations
+from ddx.reasoning.information import information_bits
 from ddx.reasoning.numbers import Parameter
-from ddx.reasoning.odds import held, log_evidence, log_odds
-from ddx.reasoning.shapley import Bools, Shares, shapley
-from ddx.reasoning.shown import Bar, Shown
+from ddx.reasoning.odds import held
+from ddx.reasoning.shapley import shapley
+from ddx.reasoning.shown import Bar, Shown, chance, signed
 from ddx.reasoning.understanding import State, Understood
 
-Floats = npt.NDArray[np.float64]
-
 LN10 = math.log(10)
-LOST_NATS = math.log(2)  # a weight whose loss needs an account
-RESTORED = 0.5  # who explains or implies a finding gives back at least this share of what was lost
-IMPLIED = 0.95  # a finding is implied by the rest if it is at least this probable without itself
-EXPLAINERS = 5
 NEUTRAL_NATS = math.log(1.2)
-
-
-@dataclass(frozen=True, slots=True)
-class ExplainedAway:
-    """Held absent, `by` gives the chain this weight.
-
-    Where `by` works through another state of the disease's own node (it brings a harmless clone, which then accounts
-    for the paraprotein), `through` names that node, `beside` that state's entry, and `without_both_nats` is the weight
-    with both held absent.
-    """
-
-    by: Entry
-    without_nats: float
-    through: str | None = None
-    beside: Entry | None = None
-    without_both_nats: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +47,7 @@ class Contribution:
     probability_given_rest: float  # P(the whole chain | everything else)
     explained_by: ExplainedAway | None = None
     implied_by: tuple[str, ...] = ()
+    through: tuple[Entry, ...] = ()  # diseases by way of which alone it bears on this one
     numbers: tuple[Parameter, ...] = ()
 
     @property
@@ -83,9 +60,8 @@ class Contribution:
 
     @property
     def role(self) -> str:
-        """for, against or neutral."""
-        strongest = max(self.alone_nats, self.given_rest_nats, self.shapley_nats, key=abs)
-        if abs(strongest) < NEUTRAL_NATS:
+        """for, against or neutral, by both weights."""
+        if max(abs(self.alone_nats), abs(self.given_rest_nats)) < NEUTRAL_NATS:
             return "neutral"
         return "for" if self.mean_nats > 0 else "against"
 
@@ -101,7 +77,8 @@ class Explanation(Shown):
     start_nats: float  # log odds before any finding, the complaint included
     end_nats: float
     contributions: tuple[Contribution, ...]
-    not_asked: tuple[str, ...]
+    not_asked: tuple[str, ...]  # what would tell most about the disease first
+    citations: Mapping[str, str]  # of the sources that the numbers name
 
     def of(self, finding: str) -> Contribution:
         """The contribution of the chain that holds a finding."""
@@ -109,14 +86,21 @@ class Explanation(Shown):
 
     @property
     def headline(self) -> str:
-        return f"{self.entry.label}: {self.prior:.3g} -> {self.posterior:.3g}; log10 weights given all else"
+        told = f"{self.entry.label}: {chance(self.prior)} -> {chance(self.posterior)}"
+        away = [f"{c.finding} is explained by {c.explained_by.by.label}" for c in self.contributions if c.explained_by]
+        return ". ".join([told, *away[:1], "Weights as log10 of what they multiply its odds by"])
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return "on its own", "given all else"
 
     @property
     def bars(self) -> tuple[Bar, ...]:
         said = self.basis.understood.evidence
+        weights = ((c, c.alone_nats / LN10, c.given_rest_nats / LN10) for c in self.contributions)
         return tuple(
-            Bar(_told(c.finding, said, len(c.findings)), c.given_rest_nats / LN10, f"{c.given_rest_nats / LN10:+.2f}")
-            for c in self.contributions
+            Bar(chain_told(c.finding, said, len(c.findings)), alone, signed(alone), (rest, signed(rest)))
+            for c, alone, rest in weights
         )
 
     @property
@@ -133,196 +117,64 @@ class Explanation(Shown):
             "end_log10_odds": self.end_nats / LN10,
             "contributions": [_plain(c) for c in self.contributions],
             "not_asked": list(self.not_asked),
+            "citations": dict(self.citations),
         }
 
 
 def explain(network: Network, model: Model, understood: Understood, entry: Entry, *, seed: int = 0) -> Explanation:
     """What carries one disease. ImpossibleEvidence where the findings cannot occur together."""
-    parents = parents_in(model)
-    grouped = chains(network, parents, [u.finding for u in understood.findings])
-    case = _Case(model, understood, entry, grouped)
     posterior = model.posteriors(understood.evidence)
-    shares = shapley(case.value, len(grouped), seed=seed)
-    alone, rest, start, end, expected = case.weights()
+    case = WeighedCase(network, model, understood, entry)
+    weights = case.weights()
+    shares = shapley(case.value, len(case.chains), seed=seed)
+    accounts = case.accounts(weights)
+    grounds = Grounds(network, case.parents)
     contributions = [
-        Contribution(c, float(alone[k]), float(rest[k]), shares.shares[k], _error(shares, k), float(expected[k]))
-        for k, c in enumerate(grouped)
+        Contribution(
+            chain,
+            float(weights.alone[k]),
+            float(weights.given_rest[k]),
+            shares.shares[k],
+            None if shares.standard_errors is None else shares.standard_errors[k],
+            float(weights.probability_given_rest[k]),
+            accounts[k].explained_by,
+            accounts[k].implied_by,
+            accounts[k].through,
+            grounds.below([entry, *accounts[k].through], chain, understood.evidence),
+        )
+        for k, chain in enumerate(case.chains)
     ]
-    accounts = _accounts(network, model, case, contributions, parents)
-    grounds = Grounds(network, parents)
-    complete = [_with(c, accounts, grounds.below(entry, c.findings, understood.evidence)) for c in contributions]
-    complete.sort(key=lambda c: (-max(abs(c.alone_nats), abs(c.given_rest_nats)), c.findings))
-    belief = posterior[entry.node]
-    before = model.posteriors(understood.before)[entry.node]
+    contributions.sort(key=lambda c: (-max(abs(c.alone_nats), abs(c.given_rest_nats)), c.findings))
+    belief, before = posterior[entry.node], model.posteriors(understood.before)[entry.node]
     return Explanation(
         basis_of(network, understood, posterior.log_evidence),
         entry,
         sum(before[s] for s in entry.states),
         sum(belief[s] for s in entry.states),
-        start,
-        end,
-        tuple(complete),
-        _not_asked(network, understood, parents, entry),
+        weights.start,
+        weights.end,
+        tuple(contributions),
+        not_asked(network, model, understood, entry),
+        citations(network, (p for c in contributions for p in c.numbers)),
     )
 
 
-class _Case:
-    """The lanes of one question."""
-
-    def __init__(self, model: Model, understood: Understood, entry: Entry, grouped: Sequence[tuple[str, ...]]) -> None:
-        self.model, self.entry, self.grouped = model, entry, grouped
-        self.patient = model.likelihood(understood.patient)
-        self.whole = model.likelihood(understood.evidence)
-        said = understood.evidence
-        self.own = [model.likelihood({f: said[f] for f in c}) for c in grouped]  # each chain by itself
-
-    def column(self, inside: Sequence[int]) -> Floats:
-        """The patient and some of the chains."""
-        found: Floats = self.patient.copy()
-        for k in inside:
-            found *= self.own[k]
-        return found
-
-    def without(self, *left_out: int) -> Floats:
-        return self.column([k for k in range(len(self.own)) if k not in left_out])
-
-    def value(self, subsets: Bools) -> Floats:
-        """Log odds of the disease for subsets (subsets, chains)."""
-        found = np.empty(len(subsets))
-        for first in range(0, len(subsets), 512):
-            part = subsets[first : first + 512]
-            columns = [self.column(np.flatnonzero(row).tolist()) for row in part]
-            found[first : first + 512] = log_odds(self.model, columns, self.entry)
-        return found
-
-    def weights(self) -> tuple[Floats, Floats, float, float, Floats]:
-        """Alone and given the rest (chains,), log odds at start and end, P(chain | rest) (chains,)."""
-        count = len(self.own)
-        columns = [self.patient, self.whole, *(self.column([k]) for k in range(count))]
-        columns += [self.without(k) for k in range(count)]
-        odds = log_odds(self.model, columns, self.entry)
-        every = log_evidence(self.model, [self.whole, *columns[2 + count :]])
-        alone, rest = odds[2 : 2 + count] - odds[0], odds[1] - odds[2 + count :]
-        expected: Floats = np.exp(every[0] - every[1:])
-        return alone, rest, float(odds[0]), float(odds[1]), expected
-
-
-def _accounts(
-    network: Network, model: Model, case: _Case, found: Sequence[Contribution], parents: Parents
-) -> dict[tuple[str, ...], ExplainedAway | tuple[str, ...]]:
-    """For each chain whose weight is lost, by whom it is explained away, or by which findings it is implied."""
-    lost = [
-        k
-        for k, c in enumerate(found)
-        if abs(c.alone_nats) >= LOST_NATS and abs(c.alone_nats - c.given_rest_nats) >= abs(c.alone_nats) / 2
-        and c.given_rest_nats / c.alone_nats < 1
-    ]  # fmt: skip
-    if not lost:
-        return {}
-    accounts: dict[tuple[str, ...], ExplainedAway | tuple[str, ...]] = {}
-    explainers = _explainers(network, model, case)
-    for k in lost:
-        away = _explained(model, case, found[k], k, explainers, parents)
-        if away is not None:
-            accounts[found[k].findings] = away
-    for k in lost:
-        if found[k].findings not in accounts and len(found) > 1:
-            implied = _implied(model, case, found[k], k)
-            if implied:
-                accounts[found[k].findings] = implied
-    return accounts
-
-
-def _explainers(network: Network, model: Model, case: _Case) -> list[Entry]:
-    """Diseases that are there more likely than not, and that the case made so, most probable first."""
-    lanes = Lanes(model)
-    before, after = lanes.add_column(case.patient), lanes.add_column(case.whole)
-    entries = [e for e in listed(network, model) if e.id != case.entry.id]
-    present = lanes.run().present(entries) if entries else np.zeros((0, 2))
-    found = [(float(p[after]), e) for p, e in zip(present, entries, strict=True) if p[after] >= 0.5 > p[before]]
-    return [e for _, e in sorted(found, key=lambda pair: (-pair[0], pair[1].id))[:EXPLAINERS]]
-
-
-def _explained(
-    model: Model, case: _Case, lost: Contribution, k: int, explainers: Sequence[Entry], parents: Parents
-) -> ExplainedAway | None:
-    """The disease that, held absent, gives back most of the weight that the chain had lost.
-
-    Where none does by itself: one that does together with another state of the disease's own node that it brings.
-    """
-    upward = above(parents, lost.findings)
-    own = case.entry.node
-    others = [x for x in explainers if x.node in upward and x.node != own]
-    beside = [x for x in explainers if x.node == own and own in upward]
-    direct = parents[lost.finding]
-    bringing = [x for x in others if x.node in above(parents, [own]) and x.node not in direct]
-    single = _without(model, case, k, [(x,) for x in others])
-    best = max(others, key=lambda x: single[x.id,], default=None)
-    if best is not None and _share(lost, single[best.id,]) >= RESTORED:
-        return ExplainedAway(best, single[best.id,])
-    pairs = _without(model, case, k, [(x, y) for x in bringing for y in beside])
-    both = max(pairs, key=lambda ids: (pairs[ids], single[ids[0],]), default=None)
-    if both is None or _share(lost, pairs[both]) < RESTORED:
-        return None
-    first, second = (next(e for e in explainers if e.id == i) for i in both)
-    return ExplainedAway(first, single[first.id,], own, second, pairs[both])
-
-
-def _without(
-    model: Model, case: _Case, k: int, held_absent: Sequence[tuple[Entry, ...]]
-) -> dict[tuple[str, ...], float]:
-    """The weight of a chain given the rest with these diseases held absent, by their ids."""
-    columns = []
-    for entries in held_absent:
-        lane = np.ones(model.layout.total)
-        for x in entries:
-            lane *= held(model, x, present=False)
-        columns += [case.whole * lane, case.without(k) * lane]
-    odds = log_odds(model, columns, case.entry)
-    weights = (odds[0::2] - odds[1::2]).tolist()
-    return {tuple(x.id for x in entries): w for entries, w in zip(held_absent, weights, strict=True)}
-
-
-def _share(lost: Contribution, weight: float) -> float:
-    """How much of what the chain lost a weight gives back."""
-    return (weight - lost.given_rest_nats) / (lost.alone_nats - lost.given_rest_nats)
-
-
-def _implied(model: Model, case: _Case, lost: Contribution, k: int) -> tuple[str, ...]:
-    """The findings without which the chain would weigh most of what it weighs alone, strongest first."""
-    others = [j for j in range(len(case.own)) if j != k]
-    columns = [column for j in others for column in (case.without(j), case.without(j, k))]
-    odds = log_odds(model, columns, case.entry)
-    weights = odds[0::2] - odds[1::2]
-    share = (weights - lost.given_rest_nats) / (lost.alone_nats - lost.given_rest_nats)
-    order = [int(i) for i in np.argsort(-share) if share[i] >= RESTORED][:3]
-    return tuple(case.grouped[others[i]][0] for i in order)
-
-
-def _with(
-    c: Contribution, accounts: Mapping[tuple[str, ...], ExplainedAway | tuple[str, ...]], numbers: tuple[Parameter, ...]
-) -> Contribution:
-    account = accounts.get(c.findings)
-    away = account if isinstance(account, ExplainedAway) else None
-    implied = account if isinstance(account, tuple) else ()
-    return Contribution(
-        c.findings, c.alone_nats, c.given_rest_nats, c.shapley_nats, c.shapley_error_nats, c.probability_given_rest,
-        away, implied, numbers,
-    )  # fmt: skip
-
-
-def _error(shares: Shares, k: int) -> float | None:
-    return None if shares.standard_errors is None else shares.standard_errors[k]
-
-
-def _not_asked(network: Network, understood: Understood, parents: Parents, entry: Entry) -> tuple[str, ...]:
-    """Findings that the disease bears on and that the case does not mention."""
-    known = {*understood.evidence, *understood.unknown, *understood.context}
+def not_asked(network: Network, model: Model, understood: Understood, entry: Entry) -> tuple[str, ...]:
+    """Findings that the disease bears on and that the case does not mention, those that would tell most first."""
+    known, parents = {*understood.evidence, *understood.unknown, *understood.context}, parents_in(model)
     asked = [a for a in network.lexicon.askables if a not in known and a in parents]
-    return tuple(a for a in asked if entry.node in above(parents, [a]))
+    bearing = [a for a in asked if entry.node in above(parents, [a])]
+    column = model.likelihood(understood.evidence)
+    absent = column * held(model, entry, present=False)
+    answers = model.lanes(np.stack([column * held(model, entry, present=True), absent], axis=1))
+    prior = np.exp(answers.log_evidence - np.logaddexp.reduce(answers.log_evidence))
+    joint = (answers.marginals * prior).T  # (present or absent, states)
+    bits = dict(zip(model.nodes, information_bits(joint, 1, model.structure.node_start[:-1].tolist()), strict=True))
+    return tuple(sorted(bearing, key=lambda a: -bits[a]))
 
 
-def _told(finding: str, said: Mapping[str, State], count: int) -> str:
+def chain_told(finding: str, said: Mapping[str, State], count: int) -> str:
+    """A chain by its first finding, as a program names it, with how many are tied to it."""
     state = said[finding]
     tied = f" (+{count - 1})" if count > 1 else ""
     return f"{finding}={state if isinstance(state, str) else 'uncertain'}{tied}"
@@ -340,6 +192,7 @@ def _plain(c: Contribution) -> Plain:
         "probability_given_rest": min(1.0, c.probability_given_rest),
         "implied_by": list(c.implied_by),
         "explained_by": None,
+        "through": [e.id for e in c.through],
         "sources": [source_of(p) for p in c.numbers],
     }
     if c.explained_by is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from ddx.knowledge import spec
@@ -27,35 +27,42 @@ class Grounds:
             self._of.setdefault(p.node, []).append(p)
         self._cause = lru_cache(maxsize=None)(self._found)
 
-    def below(self, entry: Entry, findings: Iterable[str], said: Mapping[str, State]) -> tuple[Parameter, ...]:
-        """The numbers by which the entry bears on the findings; those for the states observed come first.
+    def bears(self, entry: Entry, findings: Iterable[str]) -> bool:
+        """Whether the findings depend on the entry, directly or by way of others."""
+        return entry.node in above(self._parents, findings)
 
-        Where the disease does not bear on a finding itself, the numbers of the finding and of what lies above it.
+    def below(
+        self, entries: Sequence[Entry], findings: Iterable[str], said: Mapping[str, State]
+    ) -> tuple[Parameter, ...]:
+        """The numbers by which the entries bear on the findings; those for the states observed come first.
+
+        The first entry is the one asked about, the others those by way of which it bears on the findings. Where none
+        does, the numbers of the findings and of what lies above them.
         """
         up = above(self._parents, findings)
-        path = {v for v in up if entry.node in above(self._parents, [v])} - {entry.node}
-        found = [p for v in path for p in self._model_numbers(v) if self._is_from(p, path, entry)]
+        own = {e.node for e in entries}
+        path = {v for v in up if not own.isdisjoint(above(self._parents, [v]))} - own
+        found = [p for v in path for p in self._model_numbers(v) if self._is_from(p, path, entries)]
         if not found:
             found = [p for name in findings for p in self._model_numbers(name)]
         if not found:
-            found = [p for v in up - {entry.node} for p in self._of.get(v, ())]
-        found = found or self._of.get(entry.node, [])
+            found = [p for v in up - {entries[0].node} for p in self._of.get(v, ())]
+        found = found or self._of.get(entries[0].node, [])
         rank = {name: i for i, name in enumerate(findings)}
+        states = {s for name in findings if isinstance(s := said.get(name), str)}
 
-        def order(p: Parameter) -> tuple[bool, bool, int, str]:
-            seen = said.get(p.node)
-            fits = isinstance(seen, str) and p.state in (seen, "any effect")
-            direct = self._cause(p.given) is not None and (self._cause(p.given) or ("",))[0] == entry.node
-            return not (p.node in rank and (fits or seen is None)), not direct, rank.get(p.node, len(rank)), p.where
+        def order(p: Parameter) -> tuple[bool, bool, int, bool, float, str]:
+            direct = any(node in own for node, _ in self._givens(p))
+            return not direct, p.node not in rank, rank.get(p.node, 0), p.state not in states, -p.value, p.where
 
         return tuple(sorted(dict.fromkeys(found), key=order)[:MOST])
 
     def _model_numbers(self, node: str) -> list[Parameter]:
         return [p for p in self._of.get(node, ()) if p.place[0] != "settings" and p.place[2] == "model"]
 
-    def _is_from(self, p: Parameter, path: set[str], entry: Entry) -> bool:
+    def _is_from(self, p: Parameter, path: set[str], entries: Sequence[Entry]) -> bool:
         for node, states in self._givens(p):
-            if node in path or (node == entry.node and set(states) & set(entry.states)):
+            if node in path or any(node == e.node and set(states) & set(e.states) for e in entries):
                 return True
         return False
 
@@ -72,3 +79,9 @@ class Grounds:
 
     def _found(self, cause: str) -> tuple[str, tuple[str, ...]] | None:
         return cause_states(self._network, cause) if self._network else None
+
+
+def citations(network: Network, numbers: Iterable[Parameter]) -> dict[str, str]:
+    """The citation of every source that the numbers name, by its key."""
+    sources = network.spec.sources if network.spec else {}
+    return {key: sources[key].citation for key in dict.fromkeys(k for p in numbers for k in p.cited) if key in sources}

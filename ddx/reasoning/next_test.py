@@ -4,14 +4,15 @@
 
 Of several diseases the information about each is added up, each disease by itself: what they tell about one another
 is counted with both. One lane for the evidence and one for each state of each disease give P(f | e, d) of every finding
-at once (no lane for any outcome of a test). By the martingale property the expected posterior is the present one, so a
-test cannot be expected to rule in or out: `rule_in` ranks by the highest probability that an outcome can lead to.
+at once (no lane for any outcome of a test). By the martingale property the expected posterior is the present one, so no
+test is expected to rule in or out: `rule_in` ranks by the highest probability that an outcome can lead to. Taking the
+best test step by step is myopic; `plan` looks ahead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -19,21 +20,24 @@ import numpy.typing as npt
 from ddx.engine.model import Model
 from ddx.errors import ImpossibleEvidence
 from ddx.knowledge.lexicon import Entry
-from ddx.knowledge.spec import TIERS, Attribute
+from ddx.knowledge.spec import TIERS
 from ddx.network import Network
 from ddx.reasoning.basis import Basis, Plain, basis_of
 from ddx.reasoning.differential import listed
-from ddx.reasoning.lanes import Lanes
+from ddx.reasoning.information import entropies_bits, groupings, information_bits, summing
+from ddx.reasoning.lanes import places
+from ddx.reasoning.plan import Candidate, Plan, Rules, fitting, open_findings, planned
 from ddx.reasoning.shown import Bar, Shown
 from ddx.reasoning.understanding import State, Understood
 
 Floats = npt.NDArray[np.float64]
 
 SEEN = 0.001  # outcomes at least this probable count for what a test could change, and so for the stopping rule
-LIKELY = 0.01  # outcomes at least this probable are followed by a plan, and can rule in or out
+LIKELY = 0.01  # outcomes at least this probable can rule in or out, and are followed to find a plan
 SHIFT = 0.05  # a test is worth while if an outcome moves a disease by so much
 COST_LIMIT = 50.0
 NEGLIGIBLE_BITS = 1e-9
+BEDSIDE = ("history", "exam")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,7 @@ class Aim:
     cost_limit: float = COST_LIMIT
     tier: str | None = None
     plan: int = 0
+    price_bits: float = 0.0  # what a unit of cost must earn in a plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,25 +88,25 @@ class Test:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """A test of a plan, and what to do after each of its likely outcomes; a missing step says stop."""
-
-    finding: str
-    information_bits: float
-    after: tuple[tuple[str, float, Step | None], ...]  # state, probability, next step
-
-
-@dataclass(frozen=True, slots=True)
 class NextTests(Shown):
-    """The answer of `next`: tests in order, mandatory ones first; `stop` where nothing affordable moves anything."""
+    """The answer of `next`: tests in order, mandatory ones first."""
 
     basis: Basis
     aim: Aim
     now: dict[str, float]
     entropy_bits: float  # the sum of the entropies of the diseases asked about: no test can tell more
     tests: tuple[Test, ...]
-    plan: Step | None
-    stop: bool
+    plan: Plan | None
+
+    @property
+    def worth_while(self) -> tuple[Test, ...]:
+        """Affordable tests that could move a disease by SHIFT; where there are none, it is time to stop."""
+        return tuple(t for t in self.tests if t.shift >= SHIFT and t.cost <= self.aim.cost_limit)
+
+    @property
+    def stop(self) -> bool:
+        """Whether nothing affordable moves anything."""
+        return not self.worth_while
 
     @property
     def headline(self) -> str:
@@ -117,8 +122,9 @@ class NextTests(Shown):
     def result_sha256(self) -> str:
         aim = self.aim
         focus: list[Plain] = [e.id for e in aim.focus]
-        options: dict[str, Plain] = {"focus": focus, "purpose": aim.purpose, "by_cost": aim.by_cost, "plan": aim.plan}
-        return self.basis.result_sha256("next", {**options, "cost_limit": aim.cost_limit, "tier": aim.tier})
+        options: dict[str, Plain] = {"focus": focus, "purpose": aim.purpose, "by_cost": aim.by_cost, "tier": aim.tier}
+        plan: dict[str, Plain] = {"plan": aim.plan, "price_bits": aim.price_bits}
+        return self.basis.result_sha256("next", {**options, **plan, "cost_limit": aim.cost_limit})
 
     def body(self) -> dict[str, Plain]:
         return {
@@ -126,187 +132,195 @@ class NextTests(Shown):
             "entropy_bits": self.entropy_bits,
             "stop": self.stop,
             "tests": [_plain(t) for t in self.tests],
-            "plan": _plan_plain(self.plan),
+            "plan": self.plan.body() if self.plan is not None else None,
         }
 
 
 def next_tests(network: Network, model: Model, understood: Understood, aim: Aim | None = None) -> NextTests:
     """Every finding not yet asked, best first. ImpossibleEvidence where the findings cannot occur together."""
     wanted = aim or Aim()
-    looked = _Look(network, model, understood, wanted)
-    tests = looked.tests(understood.evidence)
-    stop = not any(t.shift >= SHIFT and t.cost <= wanted.cost_limit for t in tests)
-    plan = looked.plan(understood.evidence, wanted.plan) if wanted.plan > 0 else None
+    look = _Look(network, model, understood, wanted)
+    seen = look.seen(understood.evidence)
+    tests = look.tests(understood.evidence, seen)
     return NextTests(
-        basis_of(network, understood, looked.log_evidence_nats),
+        basis_of(network, understood, seen.log_evidence_nats),
         wanted,
-        looked.now,
-        looked.entropy_bits,
+        dict(zip(look.ids, seen.now.tolist(), strict=True)),
+        seen.entropy_bits,
         tuple(tests),
-        plan,
-        stop,
+        look.plan(understood.evidence, seen) if wanted.plan > 0 else None,
     )
 
 
-def information_bits(joint: Floats) -> float:
-    """Mutual information of a joint distribution (one, other), in bits: between 0 and the entropy of either."""
-    rows, columns = joint.sum(axis=1, keepdims=True), joint.sum(axis=0, keepdims=True)
-    positive = joint > 0
-    ratio = joint[positive] / (rows * columns)[positive]
-    return max(0.0, float(joint[positive] @ np.log2(ratio)))
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What is to be seen from some evidence; entries as in `_Look.entries`."""
 
-
-def entropy_bits(distribution: Floats) -> float:
-    """The entropy of a distribution, in bits."""
-    positive = distribution[distribution > 0]
-    return max(0.0, -float(positive @ np.log2(positive)))
+    log_evidence_nats: float
+    now: Floats  # (entries,) P(entry | e)
+    entropy_bits: float
+    whole: Floats  # (states,) P(state | e)
+    after: Floats  # (entries, states) P(entry | e, state)
+    bits: dict[str, float]  # of each node
 
 
 class _Look:
-    """One look ahead: the joint of every disease with every finding, given some evidence."""
+    """Looks ahead from some evidence: the joint of every disease with every finding."""
 
     def __init__(self, network: Network, model: Model, understood: Understood, aim: Aim) -> None:
         self.network, self.model, self.aim = network, model, aim
         self.entries = aim.focus or listed(network, model)
+        self.ids = [e.id for e in self.entries]
         self.closed = {*understood.unknown, *understood.context}
-        self.groups = [_grouping(model, node, self.entries) for node in dict.fromkeys(e.node for e in self.entries)]
-        self.now: dict[str, float] = {}
-        self.entropy_bits = self.log_evidence_nats = 0.0
+        self.groups = groupings(model, self.entries)
+        self.sums = summing(self.groups, model.layout.spans)  # (groups, states)
+        own = np.zeros((len(self.entries), model.layout.total))
+        for k, e in enumerate(self.entries):
+            own[k, list(places(model, e)[0])] = 1.0
+        self.of_groups = (own @ self.sums.T > 0).astype(np.float64)  # (entries, groups)
 
-    def tests(self, evidence: dict[str, State], *, keep: bool = True) -> list[Test]:
-        """Every test given this evidence, best first; `keep` records where things stand."""
+    def seen(self, evidence: dict[str, State]) -> _Seen:
+        """How things stand, and how they would after every state. ImpossibleEvidence where P(evidence) = 0."""
         base = self.model.likelihood(evidence)
-        joints, log_evidence = self._joints(base)
-        if np.isneginf(log_evidence):
+        first = self.model.lanes(base[:, None])
+        if np.isneginf(first.log_evidence[0]):
             self.model.posteriors(evidence)  # raises, and names a smallest impossible set
             raise ImpossibleEvidence(evidence)
-        now = self._present([j.sum(axis=1) for j, _ in joints])
-        if keep:
-            self.now, self.log_evidence_nats = now, log_evidence
-            self.entropy_bits = sum(entropy_bits(prior) for _, prior in joints)
-        found = [self._test(name, joints, now) for name in self._open(evidence)]
-        wanted = [t for t in found if t is not None and self.aim.tier in (None, t.tier)]
-        return sorted(wanted, key=lambda t: self._rank(t))
-
-    def _open(self, evidence: dict[str, State]) -> list[str]:
-        """Findings not asked yet; what something is like can be asked once it was asked whether it is there."""
-        spec = self.network.spec
-        if spec is None:
-            return [a for a in self.network.lexicon.askables if a not in evidence and a not in self.closed]
-        left = []
-        for name in self.network.lexicon.askables:
-            known = name in evidence or name in self.closed
-            if name in spec.findings and name in self.model.offsets and not known:
-                model = spec.findings[name].model
-                gates = model.gate if isinstance(model, Attribute) else {}
-                if all(gate in evidence for gate in gates if gate in spec.findings):
-                    left.append(name)
-        return left
-
-    def plan(self, evidence: dict[str, State], depth: int) -> Step | None:
-        """The best affordable test, and after each likely outcome the best one then; None says stop."""
-        affordable = [t for t in self.tests(evidence, keep=False) if t.cost <= self.aim.cost_limit and t.shift >= SHIFT]
-        if not affordable or depth == 0:
-            return None
-        best = affordable[0]
-        likely = [o for o in best.outcomes if o.probability >= LIKELY]
-        after = [(o.state, o.probability, self.plan({**evidence, best.finding: o.state}, depth - 1)) for o in likely]
-        return Step(best.finding, best.information_bits, tuple(after))
-
-    def _joints(self, base: Floats) -> tuple[list[tuple[Floats, Floats]], float]:
-        """For each disease (groups of states, all states) P(group, state | e), and P(group | e); log P(e)."""
-        lanes = Lanes(self.model)
-        lanes.add_column(base)
-        first = lanes.run()
         whole = first.marginals[:, 0]
-        columns, held = [], []
-        for of_state, count in self.groups:
-            node = [int(i) for i in np.flatnonzero(of_state >= 0)]
-            prior = np.array([whole[[i for i in node if of_state[i] == g]].sum() for g in range(count)])
-            likeliest = int(np.argmax(prior))
-            mine = [g for g in range(count) if g != likeliest]
-            columns += [base * ((of_state < 0) | (of_state == g)) for g in mine]
-            held.append((prior, likeliest, mine))
-        marginals = self.model.lanes(np.stack(columns, axis=1)).marginals if columns else np.zeros((len(whole), 0))
-        joints, at = [], 0
-        for prior, likeliest, mine in held:
-            joint = np.empty((len(prior), len(whole)))
+        prior, joint = self.sums @ whole, self._joint(base, whole)
+        starts = self.model.structure.node_start[:-1].tolist()
+        bits = information_bits(joint, len(self.groups), starts)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            after = np.nan_to_num(self.of_groups @ joint / whole)
+        return _Seen(
+            float(first.log_evidence[0]),
+            self.of_groups @ prior,
+            float(entropies_bits(prior[:, None])[0]),
+            whole,
+            np.clip(after, 0.0, 1.0),
+            dict(zip(self.model.nodes, bits.tolist(), strict=True)),
+        )
+
+    def _joint(self, base: Floats, whole: Floats) -> Floats:
+        """P(group, state | e) (groups, states): one lane for each group of states but the likeliest of its disease."""
+        prior = self.sums @ whole
+        joint = np.zeros(self.sums.shape)
+        held, rest, first = [], [], 0
+        for group in self.groups:
+            likeliest = first + int(np.argmax(prior[first : first + group.count]))
+            mine = [g for g in range(first, first + group.count) if g != likeliest and prior[g] > 0]
+            node = self.model.offsets[group.node]
             for g in mine:
-                joint[g] = marginals[:, at] * prior[g]
-                at += 1
-            joint[likeliest] = np.maximum(whole - joint[mine].sum(axis=0), 0.0)  # the rest, of the likeliest
-            joints.append((joint, prior))
-        return joints, float(first.log_evidence_nats[0])
+                lane = base.copy()
+                lane[node] *= self.sums[g, node]
+                held.append((g, lane))
+            rest.append((likeliest, mine))
+            first += group.count
+        if held:
+            marginals = self.model.lanes(np.stack([lane for _, lane in held], axis=1)).marginals
+            rows = [g for g, _ in held]
+            joint[rows] = marginals.T * prior[rows, None]
+        for likeliest, mine in rest:
+            joint[likeliest] = np.maximum(whole - joint[mine].sum(axis=0), 0.0)  # what the others leave
+        return joint
 
-    def _present(self, groups: Sequence[Floats]) -> dict[str, float]:
-        """P(each entry present) from the sums over one node's states, all nodes summing alike."""
-        total = groups[0].sum() if groups else 1.0
-        found = {}
-        for k, weights in enumerate(groups):
-            for e, chosen in self._places(k):
-                found[e.id] = float(weights[chosen].sum() / total)
-        return found
+    def tests(self, evidence: dict[str, State], seen: _Seen) -> list[Test]:
+        """Every test that can be asked for, best first."""
+        found = [self._test(c, seen) for c in self.candidates(evidence) if not c.gates]
+        return sorted((t for t in found if t.information_bits >= NEGLIGIBLE_BITS), key=self._rank)
 
-    def _places(self, k: int) -> list[tuple[Entry, list[int]]]:
-        """The entries of one disease node, and its groups of states in which each is present."""
-        of_state, _ = self.groups[k]
-        first = int(np.argmax(of_state >= 0))
-        node = self.model.nodes[int(np.searchsorted(self.model.structure.node_start, first, "right")) - 1]
-        span, labels = self.model.offsets[node], self.model.states[node]
-        found = []
-        for e in self.entries:
-            if e.node == node:
-                states = [span.start + i for i, s in enumerate(labels) if s in e.states]
-                found.append((e, sorted({int(of_state[i]) for i in states})))
-        return found
-
-    def _test(self, name: str, joints: Sequence[tuple[Floats, Floats]], now: dict[str, float]) -> Test | None:
+    def _test(self, asked: Candidate, seen: _Seen) -> Test:
+        name = asked.finding
         span, labels = self.model.offsets[name], self.model.states[name]
-        bits = sum(information_bits(joint[:, span]) for joint, _ in joints)
-        if bits < NEGLIGIBLE_BITS:
-            return None
-        outcomes = []
-        for i, state in enumerate(labels):
-            probability = float(joints[0][0][:, span.start + i].sum())
-            if probability > 0:
-                after = self._present([joint[:, span.start + i] for joint, _ in joints])
-                outcomes.append(Outcome(state, probability, after))
+        after, odds = seen.after[:, span], seen.whole[span]
         block = self.network.spec.findings.get(name) if self.network.spec else None
-        made = Test(
-            name, self.network.lexicon.askables[name].label, block.tier if block else "history",
-            block.cost if block else 1.0, block.mandatory if block else False, bits, tuple(outcomes), ("", 0, 0, 0),
-        )  # fmt: skip
-        return replace(made, moves=_moved_most(made, now))
+        told = [
+            Outcome(state, float(odds[i]), dict(zip(self.ids, after[:, i].tolist(), strict=True)))
+            for i, state in enumerate(labels)
+            if odds[i] > 0
+        ]
+        return Test(
+            name,
+            self.network.lexicon.askables[name].label,
+            asked.tier,
+            asked.cost,
+            block.mandatory if block else False,
+            seen.bits[name],
+            tuple(told),
+            self._moves(seen.now, after[:, odds >= SEEN]),
+        )
+
+    def _moves(self, now: Floats, after: Floats) -> tuple[str, float, float, float]:
+        """The disease that an outcome can move most: its id, and its probability now, at lowest, at highest."""
+        if after.shape[1] == 0:
+            return self.ids[0], float(now[0]), float(now[0]), float(now[0])
+        low, high = np.minimum(now, after.min(axis=1)), np.maximum(now, after.max(axis=1))
+        most = int(np.argmax(np.maximum(now - low, high - now)))
+        return self.ids[most], float(now[most]), float(low[most]), float(high[most])
 
     def _rank(self, t: Test) -> tuple[float, ...]:
         first = 0.0 if t.mandatory else 1.0
         if self.aim.purpose == "information":
             return first, -(t.per_cost if self.aim.by_cost else t.information_bits)
         aimed = self.aim.focus[0].id
-        reached = [o.posteriors[aimed] for o in t.outcomes if o.probability >= LIKELY]
-        best = max(reached, default=0.0) if self.aim.purpose == "rule_in" else -min(reached, default=1.0)
-        return first, -round(best, 9), -t.information_bits
+        end = deciding(t, aimed, self.aim.purpose).posteriors[aimed]
+        return first, round(end if self.aim.purpose == "rule_out" else -end, 9), -t.information_bits
+
+    def candidates(self, evidence: Mapping[str, State]) -> list[Candidate]:
+        """Every test not asked yet, of the tier that is wanted."""
+        found = open_findings(self.network, self.model, evidence, self.closed)
+        return [c for c in found if self.aim.tier in (None, c.tier)]
+
+    def plan(self, evidence: dict[str, State], seen: _Seen) -> Plan:
+        """The best plan of the shortlisted affordable tests."""
+        every = [c for c in self.candidates(evidence) if c.cost <= self.aim.cost_limit]
+        depth = self.aim.plan
+        if fitting(self._states(every), depth) < len(every):
+            first = list(dict.fromkeys(self._one_at_a_time(evidence, seen)))
+            rank = {name: k for k, name in enumerate(first)}
+            every.sort(key=lambda c: (rank.get(c.finding, len(rank)), bool(c.gates), -self._worth(c, seen)))
+        chosen = every[: fitting(self._states(every), depth)]
+        rules = Rules(depth, self.aim.price_bits, SHIFT, SEEN)
+        first_step, expected = planned(self.model, evidence, self.entries, chosen, rules)
+        (bits, cost), (one_at_a_time, _) = expected.tolist()
+        return Plan(depth, first_step, bits, one_at_a_time, cost, tuple(c.finding for c in chosen), len(every))
+
+    def _states(self, candidates: Sequence[Candidate]) -> list[int]:
+        return [len(self.model.states[c.finding]) for c in candidates]
+
+    def _worth(self, asked: Candidate, seen: _Seen) -> float:
+        return seen.bits[asked.finding] - self.aim.price_bits * asked.cost
+
+    def _one_at_a_time(self, evidence: dict[str, State], seen: _Seen) -> Iterator[str]:
+        """What taking the best test step by step asks for, after every likely answer, the first steps first."""
+        standing = [(evidence, seen)]
+        for step in range(self.aim.plan):
+            following = []
+            for known, here in standing:
+                affordable = [c for c in self.candidates(known) if not c.gates and c.cost <= self.aim.cost_limit]
+                if affordable:
+                    best = max(affordable, key=lambda c: self._worth(c, here)).finding
+                    yield best
+                    odds = here.whole[self.model.offsets[best]]
+                    following += [
+                        {**known, best: s} for s, p in zip(self.model.states[best], odds, strict=True) if p >= LIKELY
+                    ]
+            if step + 1 < self.aim.plan:
+                standing = [(known, self.seen(known)) for known in following]
 
 
-def _grouping(model: Model, node: str, entries: Sequence[Entry]) -> tuple[npt.NDArray[np.int64], int]:
-    """(states,) which group a state of the node is in, -1 for other nodes; states with the same entries are one."""
-    span, labels = model.offsets[node], model.states[node]
-    meant = [frozenset(e.id for e in entries if e.node == node and s in e.states) for s in labels]
-    kinds = list(dict.fromkeys(meant))
-    of_state = np.full(model.layout.total, -1, dtype=np.int64)
-    of_state[span] = [kinds.index(m) for m in meant]
-    return of_state, len(kinds)
+def deciding(test: Test, disease: str, purpose: str) -> Outcome:
+    """The outcome by which a test can rule a disease in or out best, among those that are not too rare.
 
-
-def _moved_most(test: Test, now: dict[str, float]) -> tuple[str, float, float, float]:
-    """The disease that an outcome can move most: its id, and its probability now, at lowest, at highest."""
-    seen = [o.posteriors for o in test.outcomes if o.probability >= SEEN]
-    best = ("", 0.0, 0.0, 0.0)
-    for disease, here in now.items():
-        low, high = min((p[disease] for p in seen), default=here), max((p[disease] for p in seen), default=here)
-        if max(here - low, high - here) > max(best[1] - best[2], best[3] - best[1]) or not best[0]:
-            best = disease, here, low, high
-    return best
+    To rule in: at least LIKELY among patients with the disease, however rare the disease itself. To rule out: at least
+    LIKELY among all such patients. The likeliest of all where none is.
+    """
+    now = sum(o.probability * o.posteriors[disease] for o in test.outcomes)
+    if purpose == "rule_in":
+        likely = [o for o in test.outcomes if o.probability * o.posteriors[disease] >= LIKELY * now]
+        return max(likely or test.outcomes, key=lambda o: o.posteriors[disease])
+    likely = [o for o in test.outcomes if o.probability >= LIKELY] or list(test.outcomes)
+    return min(likely, key=lambda o: o.posteriors[disease])
 
 
 def _plain(t: Test) -> Plain:
@@ -322,13 +336,6 @@ def _plain(t: Test) -> Plain:
             {"state": o.state, "probability": o.probability, "posteriors": dict(o.posteriors)} for o in t.outcomes
         ],
     }
-
-
-def _plan_plain(step: Step | None) -> Plain:
-    if step is None:
-        return None
-    after: list[Plain] = [{"state": s, "probability": p, "next": _plan_plain(n)} for s, p, n in step.after]
-    return {"finding": step.finding, "information_bits": step.information_bits, "after": after}
 
 
 def by_tier(tests: Sequence[Test]) -> dict[str, list[Test]]:

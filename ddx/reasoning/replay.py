@@ -3,15 +3,21 @@
 The first step is the patient alone (age, sex, setting), the last the whole case, so it ends where `diagnose` ends. The
 sentence of a step compares how often the finding, as it turned out, is met with and without the disease that it moved
 most, among patients like this one so far: P(f | D, before) = P(D | before, f) P(f | before) / P(D | before).
+
+Explaining away is told where it happens: a finding that would raise a disease by itself, but hardly does here, since
+another disease that is already likely accounts for it; or a disease that falls although the finding by itself does
+not speak against it, since a disease that the finding raised accounts for what had spoken for it.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 
 from ddx.engine.model import Model
 from ddx.errors import ImpossibleEvidence, UnknownFinding, near_misses
@@ -20,11 +26,22 @@ from ddx.knowledge.spec import TIERS
 from ddx.network import Network
 from ddx.reasoning.basis import Basis, Plain, basis_of
 from ddx.reasoning.differential import listed
-from ddx.reasoning.lanes import Lanes
-from ddx.reasoning.shown import Bar, Shown
+from ddx.reasoning.graph import above, parents_in
+from ddx.reasoning.lanes import Answers, Lanes, clamped
+from ddx.reasoning.numbers import expit
+from ddx.reasoning.shown import Bar, Shown, chance
 from ddx.reasoning.understanding import Understood
 
+Floats = npt.NDArray[np.float64]
+
+LN10 = math.log(10)
 PATIENTS = 1000  # natural frequencies are told of so many
+LIKELY = 0.5
+SPOKEN_OF = 0.01  # explaining away is told of diseases that are, or would be, at least this probable
+LOST_NATS = math.log(2)  # a weight on its own whose loss is told
+FELL_NATS = math.log(1.5)  # a fall that is told
+MOST_ASKED = 8  # candidates looked into at one step
+RESTORED = 0.5  # the other disease held absent gives back at least this share of what was lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +56,21 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True)
+class ExplainingAway:
+    """A disease that this step moved otherwise than the finding would by itself, and the disease that accounts for it.
+
+    `alone_nats` is what the finding by itself does to its log odds, `here_nats` what it did at this step. `explains` is
+    the finding accounted for: this one, or an earlier one where this one only raised `by`.
+    """
+
+    disease: str
+    alone_nats: float
+    here_nats: float
+    by: str
+    explains: str
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One finding entered: how probable it was just before, every disease after it, and what moved most."""
 
@@ -47,10 +79,24 @@ class Step:
     probability_before: float
     posteriors: dict[str, float]
     move: Move | None
+    explaining_away: ExplainingAway | None = None
 
     def of_thousand(self, disease: str) -> int:
         """Of 1,000 such patients, how many have the disease."""
         return round(PATIENTS * self.posteriors[disease])
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A disease of the reader's list, or one missing there: its probability before all findings and after them.
+
+    `step` is the number of the one that raised it most, or that argued most against it where it is not likely.
+    """
+
+    disease: str
+    first: float
+    last: float
+    step: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +113,43 @@ class Replay(Shown):
         return self.steps[-1]
 
     @property
+    def right(self) -> tuple[Judged, ...]:
+        """What the reader named and the case made likely."""
+        return tuple(self._judged(d, rising=True) for d in self.guess if self.last.posteriors[d] >= LIKELY)
+
+    @property
+    def wrong(self) -> tuple[Judged, ...]:
+        """What the reader named and the case did not make likely."""
+        return tuple(self._judged(d, rising=False) for d in self.guess if self.last.posteriors[d] < LIKELY)
+
+    @property
+    def missed(self) -> tuple[Judged, ...]:
+        """What the case made likely and the reader did not name, most probable first."""
+        start, end = self.steps[0].posteriors, self.last.posteriors
+        found = sorted((d for d, p in end.items() if p >= LIKELY > start[d]), key=lambda d: -end[d])
+        return tuple(self._judged(d, rising=True) for d in found if d not in self.guess)
+
+    def _judged(self, disease: str, *, rising: bool) -> Judged:
+        course = [s.posteriors[disease] for s in self.steps]
+        moves = [(after - before) * (1 if rising else -1) for before, after in pairwise(course)]
+        step = 1 + max(range(len(moves)), key=moves.__getitem__) if moves else 0
+        return Judged(disease, course[0], course[-1], step)
+
+    @property
     def headline(self) -> str:
-        first = max(self.last.posteriors, key=lambda d: self.last.posteriors[d])
-        return f"{len(self.steps) - 1} steps; at the end {first} {self.last.posteriors[first]:.3g}"
+        first = self._leading
+        label = next(e.label for e in self.entries if e.id == first)
+        return f"{len(self.steps) - 1} steps; at the end {label} {chance(self.last.posteriors[first])}"
+
+    @property
+    def _leading(self) -> str:
+        return max(self.last.posteriors, key=lambda d: self.last.posteriors[d])
 
     @property
     def bars(self) -> tuple[Bar, ...]:
-        first = max(self.last.posteriors, key=lambda d: self.last.posteriors[d])
+        first = self._leading
         return tuple(
-            Bar(f"{s.finding or 'patient'} {s.state}", s.posteriors[first], f"{s.posteriors[first]:.3g}")
+            Bar(f"{s.finding or 'patient'} {s.state}".strip(), s.posteriors[first], chance(s.posteriors[first]))
             for s in self.steps
         )
 
@@ -86,7 +160,11 @@ class Replay(Shown):
 
     def body(self) -> dict[str, Plain]:
         guess: list[Plain] = list(self.guess)
-        return {"guess": guess, "steps": [_plain(s) for s in self.steps]}
+        judged: dict[str, Plain] = {
+            name: [_plain_judged(j) for j in own]
+            for name, own in (("right", self.right), ("wrong", self.wrong), ("missed", self.missed))
+        }
+        return {"guess": guess, "judged": judged if self.guess else None, "steps": [_plain(s) for s in self.steps]}
 
 
 def replay(
@@ -103,12 +181,14 @@ def replay(
     lanes = Lanes(model)
     for k in range(len(names) + 1):
         lanes.add({**patient, **{f: evidence[f] for f in names[:k]}})
+    for name in names:
+        lanes.add({**patient, name: evidence[name]})
     answers = lanes.run()
-    logs = answers.log_evidence_nats
+    logs = answers.log_evidence_nats[: len(names) + 1]
     if np.isneginf(logs[-1]):
         model.posteriors(evidence)  # raises, and names a smallest impossible set
         raise ImpossibleEvidence(evidence)
-    present, absent = answers.present(entries), answers.absent(entries)  # (entries, steps)
+    present, absent = answers.present(entries), answers.absent(entries)  # (entries, steps and findings alone)
     steps = [Step(None, "", 1.0, _by_id(entries, present[:, 0]), None)]
     for k, name in enumerate(names, 1):
         said = evidence[name]
@@ -116,16 +196,19 @@ def replay(
         move = _most_moved(entries, present[:, k - 1 : k + 1], absent[:, k - 1 : k + 1], probability)
         state = said if isinstance(said, str) else "uncertain"
         steps.append(Step(name, state, probability, _by_id(entries, present[:, k]), move))
-    return Replay(basis_of(network, understood, float(logs[-1])), entries, tuple(steps), tuple(guess))
+    away = _Away(model, understood, entries, names, answers).found()
+    told = tuple(replace(s, explaining_away=away.get(k)) for k, s in enumerate(steps))
+    return Replay(basis_of(network, understood, float(logs[-1])), entries, told, tuple(guess))
 
 
 def ordered(network: Network, understood: Understood, order: Sequence[str]) -> list[str]:
-    """The findings of the case in the order asked for."""
+    """The findings of the case in the order asked for; by tier, the complaint of the setting still comes first."""
     given = [u.finding for u in understood.findings]
     if list(order) == ["tier"]:
         findings = network.spec.findings if network.spec else {}
         rank = {tier: i for i, tier in enumerate(TIERS)}
-        return sorted(given, key=lambda f: rank[findings[f].tier] if f in findings else 0)
+        complaint = understood.complaint
+        return sorted(given, key=lambda f: -1 if f == complaint else rank[findings[f].tier] if f in findings else 0)
     if list(order) in ([], ["given"]):
         return given
     first = [network.lexicon.finding(name).id for name in order]
@@ -136,10 +219,89 @@ def ordered(network: Network, understood: Understood, order: Sequence[str]) -> l
     return [*first, *(f for f in given if f not in first)]
 
 
-def _most_moved(
-    entries: Sequence[Entry], present: np.ndarray[tuple[int, int], np.dtype[np.float64]],
-    absent: np.ndarray[tuple[int, int], np.dtype[np.float64]], probability: float,
-) -> Move | None:  # fmt: skip
+class _Away:
+    """Looks for explaining away at every step, and keeps what a query with the other disease held absent bears out."""
+
+    def __init__(
+        self, model: Model, understood: Understood, entries: Sequence[Entry], names: Sequence[str], answers: Answers
+    ) -> None:
+        self.model, self.understood, self.entries, self.names = model, understood, entries, names
+        count = len(names)
+        odds, self.present = answers.log_odds(entries), answers.present(entries)
+        self.before = odds[:, :count]
+        self.here = np.diff(odds[:, : count + 1], axis=1)  # (entries, findings) as entered
+        self.alone = odds[:, count + 1 :] - odds[:, [0]]
+        parents = parents_in(model)
+        self.up = {name: above(parents, [name]) for name in names}
+        self.causes = {e.node: above(parents, [e.node]) for e in entries}
+
+    def found(self) -> dict[int, ExplainingAway]:
+        """Step number -> what was explained away there: of several, what lost most of its probability."""
+        asked = []
+        for k in range(len(self.names)):
+            every = sorted((*self._lost(k), *self._gave_way(k)), key=lambda one: -self._gone(k, one))
+            asked += [(k, one) for one in every[:MOST_ASKED]]
+        if not asked:
+            return {}
+        lanes = Lanes(self.model)
+        for k, (_, other, _) in asked:
+            for upto in (k, k + 1):
+                known = {f: self.understood.evidence[f] for f in self.names[:upto]}
+                column = self.model.likelihood({**self.understood.patient, **known})
+                lanes.add_column(clamped(self.model, column, self.entries[other], present=False))
+        odds = lanes.run().log_odds(self.entries)
+        found: dict[int, ExplainingAway] = {}
+        for n, (k, (own, other, explains)) in enumerate(asked):
+            alone, here = float(self.alone[own, k]), float(self.here[own, k])
+            without = float(odds[own, 2 * n + 1] - odds[own, 2 * n])
+            if k + 1 not in found and (without - here) / (self._aim(k, own, explains) - here) >= RESTORED:
+                found[k + 1] = ExplainingAway(self.entries[own].id, alone, here, self.entries[other].id, explains)
+        return found
+
+    def _aim(self, k: int, own: int, explains: str) -> float:
+        """What the step would do to the log odds of a disease if nothing were explained away."""
+        return float(self.alone[own, k]) if explains == self.names[k] else 0.0
+
+    def _gone(self, k: int, one: tuple[int, int, str]) -> float:
+        """How much probability that is."""
+        own, _, explains = one
+        return expit(float(self.before[own, k]) + self._aim(k, own, explains)) - float(self.present[own, k + 1])
+
+    def _lost(self, k: int) -> list[tuple[int, int, str]]:
+        """(disease, other, finding): the finding raises the disease by itself, but hardly with the other known."""
+        name, found = self.names[k], []
+        for own, entry in enumerate(self.entries):
+            would = float(self.present[own, len(self.names) + 1 + k])
+            alone, here = float(self.alone[own, k]), float(self.here[own, k])
+            if would >= SPOKEN_OF and alone >= LOST_NATS and here <= alone / 2:
+                found += [(own, other, name) for other in self._accounting(entry, name, self.present[:, k])]
+        return found
+
+    def _gave_way(self, k: int) -> list[tuple[int, int, str]]:
+        """(disease, other, earlier finding): the disease falls since the finding raised the other."""
+        found = []
+        for own, entry in enumerate(self.entries):
+            fell = self.here[own, k] <= -FELL_NATS and self.present[own, k] >= SPOKEN_OF
+            if not fell or self.alone[own, k] <= -FELL_NATS / 2 or entry.node in self.up[self.names[k]]:
+                continue
+            raising = [j for j in range(k) if entry.node in self.up[self.names[j]] and self.alone[own, j] > 0]
+            strongest = max(raising, key=lambda j: self.alone[own, j], default=None)
+            if strongest is not None:
+                earlier = self.names[strongest]
+                others = self._accounting(entry, earlier, self.present[:, k + 1])
+                found += [(own, other, earlier) for other in others if self.here[other, k] > 0]
+        return found
+
+    def _accounting(self, entry: Entry, finding: str, present: Floats) -> list[int]:
+        """Likely diseases above a finding that are neither the disease itself nor its effects."""
+        return [
+            i
+            for i, e in enumerate(self.entries)
+            if present[i] >= LIKELY and e.node in self.up[finding] and entry.node not in self.causes[e.node]
+        ]
+
+
+def _most_moved(entries: Sequence[Entry], present: Floats, absent: Floats, probability: float) -> Move | None:
     """present, absent (entries, before and after)."""
     k = int(np.argmax(np.abs(present[:, 1] - present[:, 0])))
     before, after = float(present[k, 0]), float(present[k, 1])
@@ -150,7 +312,7 @@ def _most_moved(
     return Move(entries[k].id, before, after, met_with, met_without)
 
 
-def _by_id(entries: Sequence[Entry], values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> dict[str, float]:
+def _by_id(entries: Sequence[Entry], values: Floats) -> dict[str, float]:
     return {e.id: float(p) for e, p in zip(entries, values, strict=True)}
 
 
@@ -170,4 +332,17 @@ def _plain(s: Step) -> Plain:
             "met_with": s.move.met_with,
             "met_without": s.move.met_without,
         }
+    if s.explaining_away is not None:
+        away = s.explaining_away
+        told["explaining_away"] = {
+            "disease": away.disease,
+            "alone_log10": away.alone_nats / LN10,
+            "here_log10": away.here_nats / LN10,
+            "by": away.by,
+            "explains": away.explains,
+        }
     return told
+
+
+def _plain_judged(j: Judged) -> Plain:
+    return {"disease": j.disease, "first": j.first, "last": j.last, "step": j.step}

@@ -21,7 +21,7 @@ Bools = npt.NDArray[np.bool_]
 Value = Callable[[Bools], Floats]  # subsets (subsets, players) -> value of each (subsets,)
 
 EXACT_UP_TO = 12
-ORDERS = 8  # random orders taken where sampling is needed, each also backwards
+ORDERS = 12  # random orders taken where sampling is needed, each also backwards
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from ddx.network import Network
 from ddx.reasoning.basis import Plain
-from ddx.reasoning.compare import Comparison
-from ddx.report import phrases
+from ddx.reasoning.compare import LN10, Asked, Comparison, NotAsked
+from ddx.report import phrases, sources
 from ddx.report.figures import percent, times
-from ddx.report.frame import factor, page, weight_bar
+from ddx.report.frame import chain_fitted, factor, page, weighed_width, weight_bar
 from ddx.report.frame import plain as framed
 from ddx.report.surface import Surface, fitted
 
 CELLS = 8
-MOST_ASKED, MOST_OPEN = 12, 10
+MOST_ASKED, MOST_OPEN = 10, 10
+WORTH_A_WORD_NATS = 0.4
 
 
 def plain(answer: Comparison) -> dict[str, Plain]:
@@ -22,33 +25,71 @@ def plain(answer: Comparison) -> dict[str, Plain]:
 
 def text(network: Network, answer: Comparison, surface: Surface) -> str:
     """The page."""
-    width = max(24, min(44, surface.width - 2 * (CELLS + 11) - 4))
     first, second = answer.first.label, answer.second.label
-    largest = max((abs(w) for a in answer.asked for w in (a.alone_nats, a.given_rest_nats)), default=1.0)
-    lines = [*surface.wrapped(sentence(answer)), ""]
+    lines = [*surface.wrapped(sentence(answer)), *surface.wrapped(separating(network, answer)), ""]
     lines += surface.wrapped(f"x speaks for {first}, / for {second}.", first="  ")
+    width = weighed_width(surface, CELLS)
     lines.append(surface.faint(f"  {'asked':{width}}  {'on its own':{9 + CELLS}}  given all else"))
-    for a in answer.asked[:MOST_ASKED]:
-        said = phrases.finding_of(network.lexicon, answer.basis.understood, a.findings[0])
-        tied = f" (+{len(a.findings) - 1} tied)" if len(a.findings) > 1 else ""
-        alone = f"{factor(a.alone_nats):>8} {weight_bar(a.alone_nats, CELLS, largest, surface)}"
-        rest = f"{factor(a.given_rest_nats):>8} {weight_bar(a.given_rest_nats, CELLS, largest, surface)}"
-        lines.append(f"  {fitted(said + tied, width)}  {alone}  {rest}")
-    lines += ["", surface.faint(f"  {'not asked yet':{width}}  {'cost':>4}  {'bits':>5}  what would speak for which")]
-    for n in answer.not_asked[:MOST_OPEN]:
-        label = network.lexicon.askables[n.finding].label
-        told = f"{n.for_first[0]}: {first}; {n.for_second[0]}: {second}"
-        head = f"  {fitted(label, width)}  {n.cost:4g}  {n.information_bits:5.2f}  "
-        lines += Surface(max(surface.width, len(head) + 24)).wrapped(head + told, rest=" " * len(head))
-    return page(network, answer.basis, answer.result_sha256, lines, surface)
+    shown = answer.asked[:MOST_ASKED]
+    lines += [line for a in shown for line in _row(network, answer, a, surface)]
+    if len(answer.asked) > len(shown):
+        lines.append(surface.faint(f"  {len(answer.asked) - len(shown)} more weigh less"))
+    if answer.not_asked:
+        titles = f"  {'not asked yet':{_open_width(surface)}}  {'cost':>4}  {'bits':>5}  what each answer weighs"
+        lines += ["", surface.faint(titles)]
+    lines += [_open_row(network, n, surface) for n in answer.not_asked[:MOST_OPEN]]
+    told = "Bits: what an answer is expected to tell between the two, half of it under either."
+    lines += ["", *surface.wrapped(told), ""]
+    cited = (own[0] for a in shown for own in a.numbers if own)
+    return page(
+        network, answer.basis, answer.result_sha256, [*lines, *sources.cited(answer.citations, cited, surface)], surface
+    )
 
 
 def sentence(answer: Comparison) -> str:
-    """The answer in one plain sentence."""
+    """Where the two stand."""
     first, second = (e.label for e in (answer.first, answer.second))
-    here, there = answer.posteriors
-    odds = answer.log_odds_nats
-    ahead, behind = (first, second) if odds >= 0 else (second, first)
-    ratio = 2.718281828459045 ** min(abs(odds), 50.0)
-    told = f"{first} {percent(here)}, {second} {percent(there)}, both {percent(answer.both)}"
-    return f"{told}. {ahead} without {behind} is {times(ratio)} probable as the other way round."
+    here, there = (percent(p) for p in answer.posteriors)
+    ahead, behind = (e.label for e in answer.ahead)
+    if answer.exclusive:
+        told = f"{first} {here}, {second} {there}; they exclude one another"
+        return f"{told}. {ahead} is {times(answer.odds)} probable as {behind}."
+    told = f"{first} {here}, {second} {there}, both {percent(answer.both)}"
+    return f"{told}. {ahead} without {behind} is {times(answer.odds)} probable as the other way round."
+
+
+def separating(network: Network, answer: Comparison) -> str:
+    """The findings of the case that separate them best, given all else."""
+    parts = []
+    for entry, sign in ((answer.first, 1), (answer.second, -1)):
+        own = [a for a in answer.asked if sign * a.given_rest_nats >= WORTH_A_WORD_NATS][:3]
+        names = ", ".join(phrases.finding_of(network.lexicon, answer.basis.understood, a.findings[0]) for a in own)
+        parts.append(f"for {entry.label} {f'speak most {names}' if own else 'nothing speaks strongly'}")
+    told = "; ".join(parts)
+    return f"{told[0].upper()}{told[1:]}."
+
+
+def _row(network: Network, answer: Comparison, a: Asked, surface: Surface) -> Iterator[str]:
+    largest = max(abs(w) for b in answer.asked for w in (b.alone_nats, b.given_rest_nats))
+    width = weighed_width(surface, CELLS)
+    said = phrases.finding_of(network.lexicon, answer.basis.understood, a.findings[0])
+    alone = f"{factor(a.alone_nats):>8} {weight_bar(a.alone_nats, CELLS, largest, surface)}"
+    rest = f"{factor(a.given_rest_nats):>8} {weight_bar(a.given_rest_nats, CELLS, largest, surface)}"
+    yield f"  {chain_fitted(said, len(a.findings) - 1, width)}  {alone}  {rest}"
+    told = [sources.number_said(network, own[0]) for own in a.numbers if own]
+    if told:
+        yield from surface.wrapped("; ".join(dict.fromkeys(told)), first="      ", rest="        ")
+
+
+def _open_row(network: Network, n: NotAsked, surface: Surface) -> str:
+    """A finding not asked yet, with what its most telling answers weigh."""
+    asked = network.lexicon.askables[n.finding]
+    weights = [
+        f"{phrases.state_said(asked, state)} {factor(log10 * LN10)}" for state, log10 in (n.for_first, n.for_second)
+    ]
+    head = f"  {fitted(asked.label, _open_width(surface))}  {n.cost:4g}  {n.information_bits:5.2f}  "
+    return head + fitted(", ".join(weights), surface.width - len(head)).rstrip()
+
+
+def _open_width(surface: Surface) -> int:
+    return max(16, min(30, surface.width - 41))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 
 from ddx.network import Network
 from ddx.reasoning.basis import Plain
 from ddx.reasoning.conflict import Conflict, Pair, Surprise
+from ddx.reasoning.coverage import Coverage
 from ddx.report import phrases
 from ddx.report.frame import page
 from ddx.report.frame import plain as framed
 from ddx.report.surface import Surface
+
+LEAST_EXPECTED = 5
 
 
 def plain(answer: Conflict) -> dict[str, Plain]:
@@ -18,19 +21,15 @@ def plain(answer: Conflict) -> dict[str, Plain]:
     return framed("conflict", answer.basis, answer.body(), answer.result_sha256)
 
 
-def text(network: Network, answer: Conflict, surface: Surface) -> str:
-    """The page."""
-    lines = surface.wrapped(sentence(answer))
-    for s in answer.misfits:
-        lines += surface.wrapped(f"{_said(network, answer, s.finding)}: expected in {_of_hundred(s)}", first="  ")
-    if answer.surprises and not answer.misfits:
-        explainable = [s for s in answer.surprises if s.explainable]
-        if explainable:
-            least = explainable[0]
-            told = f"Least expected: {_said(network, answer, least.finding)}, in {_of_hundred(least)}."
-            lines += surface.wrapped(told, first="  ")
+def text(network: Network, answer: Conflict, surface: Surface, *, every: bool = False) -> str:
+    """The page; with `every` the surprise of each finding."""
+    first = [sentence(answer), *([covered(answer.coverage)] if answer.basis.understood.findings else [])]
+    lines = [
+        line for told in (first if answer.coverage.strong_words else first[::-1]) for line in surface.wrapped(told)
+    ]
+    lines += _surprises(network, answer, surface, every)
     if answer.unexplained:
-        names = ", ".join(f"{_said(network, answer, s.finding)} ({_of_hundred(s)})" for s in answer.unexplained)
+        names = ", ".join(f"{_said(network, answer, s.finding)} (in {_of_hundred(s)})" for s in answer.unexplained)
         lines += ["", *surface.wrapped(f"No disease in this network bears on: {names}.", rest="  ")]
     lines += ["", *_pairs(network, answer, surface)]
     return page(network, answer.basis, answer.result_sha256, lines, surface)
@@ -39,37 +38,78 @@ def text(network: Network, answer: Conflict, surface: Surface) -> str:
 def sentence(answer: Conflict) -> str:
     """The answer in one plain sentence."""
     count = len(answer.misfits)
-    whole = "the case as a whole fits together" if answer.total_nats <= 0 else "the case as a whole pulls apart"
+    if not answer.basis.understood.findings:
+        return "No finding was entered, so none can be out of place."
     if count == 0:
-        return f"No finding is out of place given all others, and {whole}."
-    noun = "finding does" if count == 1 else "findings do"
-    return f"{count} {noun} not fit the rest; {whole}."
+        return "No finding is out of place, given all the others."
+    return f"{count} {'finding does' if count == 1 else 'findings do'} not fit the rest."
+
+
+def covered(coverage: Coverage) -> str:
+    """How well the diseases that the case points to account for it, and what that leaves to be said."""
+    least = 1 / (1 + coverage.patients)
+    share = "fewer than 1" if coverage.tail <= least else f"{100 * coverage.tail:.0f}"
+    told = f"Of 100 patients with the diseases that this case points to, {share} would have such improbable findings"
+    if coverage.word == "inside":
+        return f"The network accounts for the case as a whole. {told}."
+    if coverage.word == "unusual":
+        return f"As a whole the case is unusual even for the diseases that it points to. {told}."
+    return (
+        f"As a whole the case lies outside what this network explains. {told}. Something that is not in the network, "
+        "or a finding entered wrongly, may be behind it: what is probable here is only what explains it least badly."
+    )
+
+
+def _surprises(network: Network, answer: Conflict, surface: Surface, every: bool) -> Iterator[str]:
+    """The findings that the rest expects least, each with how many such patients would have it."""
+    explainable = [s for s in answer.surprises if s.explainable]
+    most = len(explainable) if every else max(LEAST_EXPECTED, len(answer.misfits))
+    if explainable:
+        yield ""
+        yield from surface.wrapped("Least expected, each given all the other findings, of 100 such patients:")
+    for s in explainable[:most]:
+        instead = phrases.state_said(network.lexicon.askables[s.finding], s.expected)
+        notes = [f"usual would be {instead}"] if s.expected != s.state else []
+        notes += ["does not fit"] if s in answer.misfits else []
+        told = _said(network, answer, s.finding) + (f" ({'; '.join(notes)})" if notes else "")
+        yield from surface.wrapped(told, first=f"  {phrases.of_hundred(s.probability):>14}  ")
+    if len(explainable) > most:
+        yield surface.faint(f"  {len(explainable) - most} more are expected more (--all)")
 
 
 def _of_hundred(s: Surprise) -> str:
     """`5 of 100 such patients`."""
-    hundred = 100 * s.probability
-    count = f"{hundred:.0f}" if hundred >= 9.5 else f"{hundred:.1f}" if hundred >= 0.1 else "fewer than 0.1"
-    return f"{count} of 100 such patients"
+    return f"{phrases.of_hundred(s.probability)} of 100 such patients"
 
 
 def _said(network: Network, answer: Conflict, finding: str) -> str:
     return phrases.finding_of(network.lexicon, answer.basis.understood, finding)
 
 
-def _pairs(network: Network, answer: Conflict, surface: Surface) -> Sequence[str]:
+def _pairs(network: Network, answer: Conflict, surface: Surface) -> Iterator[str]:
     if not answer.pairs:
-        return ["No two findings pull against each other."]
-    noun = "pair pulls" if len(answer.pairs) == 1 else "pairs pull"
-    lines = [f"{len(answer.pairs)} {noun} against each other before any disease is assumed:"]
+        yield "No two findings pull against each other."
+        return
+    noun = "pair pulls" if answer.in_conflict == 1 else "pairs pull"
+    some = f"; the strongest {len(answer.pairs)}" if answer.in_conflict > len(answer.pairs) else ""
+    head = f"{answer.in_conflict} {noun} against each other before any disease is assumed (age and sex alone){some}:"
+    yield from surface.wrapped(head)
     for pair in answer.pairs:
-        names = f"{_said(network, answer, pair.first)}  x  {_said(network, answer, pair.second)}"
-        lines += surface.wrapped(f"{names}  {pair.conflict_nats:+.2f}  {_resolved(network, pair)}", "  ", "      ")
-    return lines
+        names = "  x  ".join(
+            phrases.chain(network.lexicon, answer.basis.understood, c) for c in (pair.first, pair.second)
+        )
+        yield from surface.wrapped(names, first="  ", rest="    ")
+        yield from surface.wrapped(_pulling(network, pair), first="      ")
 
 
-def _resolved(network: Network, pair: Pair) -> str:
+def _pulling(network: Network, pair: Pair) -> str:
+    """How often both are met, how often they would be if they had nothing to do with each other, and with whom."""
+    both, chance, of = phrases.counts(pair.together, pair.by_chance)
+    told = f"both in {both} of {of} such patients, {chance} if independent"
     if not pair.resolved_by:
-        return "resolved by none of the diseases"
-    labels = ", ".join(network.lexicon.entries[r.disease].label for r in pair.resolved_by)
-    return f"resolved by {labels}"
+        return f"{told}; resolved by none of the diseases"
+    with_whom = " and ".join(
+        f"{network.lexicon.entries[r.disease].label} (both in {phrases.of_hundred(r.together)} of 100)"
+        for r in pair.resolved_by
+    )
+    return f"{told}; resolved by {with_whom}"

@@ -11,7 +11,7 @@ from ddx.reasoning.numbers import Parameter
 from ddx.report import phrases
 from ddx.report.figures import percent
 from ddx.report.json import head
-from ddx.report.surface import Surface
+from ddx.report.surface import Surface, fitted
 from ddx.report.text import identity_lines
 
 
@@ -21,8 +21,12 @@ def page(network: Network, basis: Basis, result_sha256: str, body: Sequence[str]
     setting = network.settings[understood.setting].label or understood.setting if understood.setting else ""
     first = [phrases.counted(network.lexicon, understood), f"setting: {setting}" if setting else ""]
     first += [phrases.patient(network.lexicon, understood), f"{basis.network} {basis.version}".strip()]
+    head = " · ".join(part for part in first if part)
     foot = (surface.faint(line) for line in identity_lines(basis, result_sha256, surface))
-    lines = [" · ".join(part for part in first if part), "", *body, "", *foot]
+    shown = list(body)
+    while shown and not shown[-1]:
+        shown.pop()
+    lines = [*(surface.wrapped(head, rest="  ") if surface.terminal else [head]), "", *shown, "", *foot]
     return surface.plain("\n".join(line.rstrip() for line in lines)) + "\n"
 
 
@@ -40,10 +44,10 @@ def plain(question: str, basis: Basis, body: dict[str, Plain], result_sha256: st
 def factor(nats: float) -> str:
     """What a weight multiplies (x) or divides (/) the odds by, to two digits.
 
-    >>> [factor(math.log(w)) for w in (45.2, 1.02, 1 / 33.4, 123456.0)]
-    ['x45', 'x1.0', '/33', 'x100,000+']
+    >>> [factor(math.log(w)) for w in (45.2, 1.02, 0.97, 1 / 33.4, 123456.0)]
+    ['x45', 'x1.0', 'x1.0', '/33', 'x100,000+']
     """
-    sign, size = ("x", nats) if nats >= -0.005 else ("/", -nats)
+    sign, size = ("x", nats) if nats > -math.log(1.05) else ("/", -nats)
     if size > math.log(99_500):
         return f"{sign}100,000+"
     ratio = math.exp(max(size, 0.0))
@@ -56,6 +60,21 @@ def weight_bar(nats: float, cells: int, largest_nats: float, surface: Surface) -
     sign = ("█" if surface.unicode else "+") if nats > 0 else ("░" if surface.unicode else "-")
     paint = surface.blue if nats > 0 else surface.orange
     return paint(sign * length) + " " * (cells - length)
+
+
+def weighed_width(surface: Surface, cells: int) -> int:
+    """How wide a finding is where two weights with bars of so many cells stand beside it."""
+    return max(16, min(44, surface.width - 2 * (cells + 11) - 4))
+
+
+def chain_fitted(said: str, tied: int, width: int) -> str:
+    """A chain by its first finding, with how many are tied to it, cut or padded to a width.
+
+    >>> chain_fitted("Monoclonal protein", 4, 16), chain_fitted("Fever", 0, 8)
+    ('Monoclonal p… +4', 'Fever   ')
+    """
+    more = f" +{tied}" if tied else ""
+    return (fitted(said, width - len(more)).rstrip() + more).ljust(width)
 
 
 def basis_of_number(p: Parameter) -> str:

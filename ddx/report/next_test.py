@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 
 from ddx.network import Network
 from ddx.reasoning.basis import Plain
-from ddx.reasoning.next_test import SHIFT, NextTests, Step, Test, by_tier
+from ddx.reasoning.next_test import BEDSIDE, SHIFT, NextTests, Outcome, Test, by_tier, deciding
+from ddx.reasoning.plan import Branch, Plan, Step
+from ddx.report import phrases
 from ddx.report.figures import bar, percent
-from ddx.report.frame import page
+from ddx.report.frame import factor, page
 from ddx.report.frame import plain as framed
 from ddx.report.surface import Surface, fitted
 
 CELLS = 5
-WIDTH = 22
-MOST = 12
+TIER_WIDTH = 11
+MOST, MOST_OF_TIER = 10, 4
+LEAST = 0.01  # what tells less than this share of the best is not shown
+NEVER_SHOWN = 0.0005  # outcomes less probable than this are not told
 
 
 def plain(answer: NextTests) -> dict[str, Plain]:
@@ -24,57 +29,167 @@ def plain(answer: NextTests) -> dict[str, Plain]:
 
 def text(network: Network, answer: NextTests, surface: Surface, *, tiers: bool = False, every: bool = False) -> str:
     """The page."""
-    lines = surface.wrapped(sentence(network, answer))
-    tests = answer.tests if every else answer.tests[:MOST]
-    largest = max((t.information_bits for t in answer.tests), default=1.0)
-    lines += ["", surface.faint(f"  {'':{WIDTH}} {'cost':>4} {'bits':>6} {'':{CELLS}} could change")]
-    if tiers:
-        for tier, own in by_tier(tests).items():
+    lines = [*surface.wrapped(sentence(network, answer)), *surface.wrapped(stopping(answer))]
+    most = len(answer.tests) if every else MOST_OF_TIER if tiers else MOST
+    parts = by_tier(answer.tests) if tiers else {"": list(answer.tests)}
+    if answer.tests:
+        titles = f"  {'':{_width(surface)}} {'tier':{TIER_WIDTH}} {'cost':>4} {'bits':>6} {'per cost':>8}"
+        lines += ["", surface.faint(titles)]
+    least = 0.0 if every else LEAST * max((t.information_bits for t in answer.tests), default=0.0)
+    for tier, own in parts.items():
+        if tier:
             lines.append("  " + surface.faint(surface.rule(tier.replace("_", " "))))
-            lines += [line for t in own for line in _row(network, t, largest, surface)]
-    else:
-        lines += [line for t in tests for line in _row(network, t, largest, surface)]
-    if len(tests) < len(answer.tests):
-        lines.append(surface.faint(f"  {len(answer.tests) - len(tests)} more tell less (--all)"))
+        shown = [t for t in own if t.information_bits >= least or t.mandatory][:most]
+        lines += [line for t in shown for line in _row(network, answer, t, surface)]
+        if len(own) > len(shown):
+            lines.append(surface.faint(f"  {len(own) - len(shown)} more tell less (--all)"))
     if answer.plan is not None:
-        lines += ["", *surface.wrapped(f"Plan: {_planned(network, answer.plan)}", rest="  ")]
-    told = "Bits: expected information about each disease asked about, added up; * is a finding that is always asked."
+        lines += ["", *_planned(network, answer, answer.plan, surface)]
+    told = (
+        "Bits: expected information about each disease asked about, added up. In brackets, how probable an answer is."
+    )
+    if any(t.mandatory for t in answer.tests):
+        told += " * is always asked."
     lines += ["", *surface.wrapped(told)]
     return page(network, answer.basis, answer.result_sha256, lines, surface)
 
 
 def sentence(network: Network, answer: NextTests) -> str:
-    """The answer in one plain sentence."""
+    """The answer in plain words."""
     if not answer.tests:
         return "Nothing is left to ask that bears on these diseases."
-    limit = f"{answer.aim.cost_limit:g}"
+    best, purpose = answer.tests[0], answer.aim.purpose
+    if purpose != "information":
+        disease = answer.aim.focus[0]
+        to, verb = ("in", "raise") if purpose == "rule_in" else ("out", "lower")
+        now = answer.now[disease.id]
+        reached = _reached(deciding(best, disease.id, purpose), disease.id, now, aimed=True)
+        return f"To rule {to} {disease.label}, now {percent(now)}: {_called(best)} could {verb} it to {reached}."
     if answer.stop:
-        return f"Stop: nothing left under {limit} cost units shifts any of these diseases by {SHIFT:.0%}."
-    best = answer.tests[0]
-    return f"Next: {best.label}. It could move {_moved(network, best)}."
+        return f"Nothing left is worth asking for. Most would be learnt from {_called(best)}."
+    told = f"Next: {_called(best)}. It could move {_moved(network, best)}."
+    bedside = [t for t in answer.tests if t.tier in BEDSIDE]
+    if best.tier not in BEDSIDE and bedside:
+        told += f" At the bedside first: {_called(bedside[0])}."
+    return told
+
+
+def stopping(answer: NextTests) -> str:
+    """The stopping rule and where it stands."""
+    limit, points = f"{answer.aim.cost_limit:g}", f"{100 * SHIFT:.0f} points of 100"
+    rule = f"no test of at most {limit} cost units moves any of these diseases by {points}"
+    left = len(answer.worth_while)
+    noun = "test does" if left == 1 else "tests do"
+    return f"Stop: {rule}." if answer.stop else f"Stopping rule ({rule}): not met, {left} {noun}."
+
+
+def _called(test: Test) -> str:
+    return f"{test.label} ({test.tier.replace('_', ' ')}, cost {test.cost:g})"
 
 
 def _moved(network: Network, test: Test) -> str:
     disease, now, low, high = test.moves
-    label = network.lexicon.entries[disease].label if disease in network.lexicon.entries else disease
-    return f"{label} {percent(now)} -> {percent(high)} | {percent(low)}"
+    return f"{_disease(network, disease)} from {percent(now)} to {percent(high)} or {percent(low)}"
 
 
-def _row(network: Network, test: Test, largest: float, surface: Surface) -> Iterator[str]:
-    drawn = bar(test.information_bits / largest if largest > 0 else 0.0, CELLS, unicode=surface.unicode)
+def _disease(network: Network, disease: str) -> str:
+    return network.lexicon.entries[disease].label if disease in network.lexicon.entries else disease
+
+
+def _row(network: Network, answer: NextTests, test: Test, surface: Surface) -> Iterator[str]:
+    amount, largest = (_length(answer, t) for t in (test, max(answer.tests, key=lambda t: _length(answer, t))))
+    drawn = bar(amount / largest if largest > 0 else 0.0, CELLS, unicode=surface.unicode)
     mark = "*" if test.mandatory else " "
-    numbers = f"{test.cost:4g} {test.information_bits:6.3f} {surface.blue(drawn)}{' ' * (CELLS - len(drawn))}"
-    first = f" {mark}{fitted(test.label, WIDTH)} {numbers} "
-    disease, now, low, high = test.moves
-    label = network.lexicon.entries[disease].label if disease in network.lexicon.entries else disease
-    change = f"{percent(now):>5} -> {percent(high):>5} | {percent(low):>5}  "
-    yield first + change + fitted(label, max(8, surface.width - 16 - WIDTH - CELLS - len(change))).rstrip()
+    numbers = f"{test.cost:4g} {_bits(test.information_bits, 6)} {_bits(test.per_cost, 8)} {surface.blue(drawn)}"
+    yield f" {mark}{fitted(test.label, _width(surface))} {fitted(test.tier.replace('_', ' '), TIER_WIDTH)} {numbers}"
+    yield from surface.wrapped(_outcomes(network, answer, test), first="      ", rest="        ")
 
 
-def _planned(network: Network, step: Step) -> str:
-    label = network.lexicon.askables[step.finding].label
-    branches = []
-    for state, probability, after in step.after:
-        then = _planned(network, after) if after is not None else "stop"
-        branches.append(f"if {state} ({percent(probability)}): {then}")
-    return f"{label} [{'; '.join(branches)}]"
+def _width(surface: Surface) -> int:
+    """How wide a test is, beside its tier, its numbers and its bar."""
+    return max(16, min(40, surface.width - TIER_WIDTH - CELLS - 25))
+
+
+def _length(answer: NextTests, test: Test) -> float:
+    return test.per_cost if answer.aim.by_cost else test.information_bits
+
+
+def _bits(bits: float, width: int) -> str:
+    """Bits to three digits after the point; what is smaller says so."""
+    return f"{bits:{width}.3f}" if bits >= 0.0005 else "<0.001".rjust(width)
+
+
+def _outcomes(network: Network, answer: NextTests, test: Test) -> str:
+    """What every outcome would do to the disease that the test can move most, or to the one aimed at."""
+    aimed = answer.aim.purpose != "information"
+    disease = answer.aim.focus[0].id if aimed else test.moves[0]
+    now = answer.now[disease]
+    told = [o for o in test.outcomes if o.probability >= NEVER_SHOWN]
+    told.sort(key=lambda o: -o.posteriors[disease])
+    parts = [f"{_reached(o, disease, now, aimed=aimed)} if {_state(network, test, o)}" for o in told]
+    return f"{_disease(network, disease)} {percent(now)} -> {', '.join(parts)}"
+
+
+def _reached(outcome: Outcome, disease: str, now: float, *, aimed: bool) -> str:
+    """The posterior; where one disease is aimed at also what that does to its odds."""
+    after = outcome.posteriors[disease]
+    if not aimed or not 0 < now < 1 or not 0 < after < 1:
+        return percent(after)
+    return f"{percent(after)} (odds {factor(math.log(after / (1 - after)) - math.log(now / (1 - now)))})"
+
+
+def _state(network: Network, test: Test, outcome: Outcome) -> str:
+    asked = network.lexicon.askables[test.finding]
+    return f"{phrases.state_said(asked, outcome.state)} ({percent(outcome.probability)})"
+
+
+def _planned(network: Network, answer: NextTests, plan: Plan, surface: Surface) -> Iterator[str]:
+    """The plan as a tree, what it is expected to tell, and among which plans it is the best."""
+    if plan.first is None:
+        yield from surface.wrapped("Plan: stop; no plan of these tests moves anything.")
+        return
+    expected = f"{plan.information_bits:.3f} of {answer.entropy_bits:.3f} bits"
+    told = f"Plan of {plan.depth}, looking ahead: expected to tell {expected}, at a cost of {plan.cost:.3g}"
+    myopic = f"the best test one at a time: {plan.one_at_a_time_bits:.3f}"
+    yield from map(surface.strong, surface.wrapped(f"{told} ({myopic}).", rest="  "))
+    yield from surface.wrapped(_label(network, plan.first), first="  ", rest="    ")
+    yield from _branches(network, plan.first, 4, surface)
+    if len(plan.considered) < plan.open:
+        names = f"{len(plan.considered)} of the {plan.open} affordable tests"
+        rule = "those that the best test one at a time leads to, then those that tell most by themselves"
+        yield from surface.wrapped(f"Exact over every plan of {names}: {rule}.", first="  ")
+    else:
+        yield from surface.wrapped(f"Exact over every plan of all {plan.open} affordable tests.", first="  ")
+
+
+def _label(network: Network, step: Step) -> str:
+    return network.lexicon.askables[step.finding].label
+
+
+def _branches(network: Network, step: Step, indent: int, surface: Surface) -> Iterator[str]:
+    """One line for each kind of answer; answers after which the same is done share one, and a last stop has none."""
+    asked = network.lexicon.askables[step.finding]
+    kinds = _alike(step.after)
+    if len(kinds) == 1 and kinds[0][0].then is None:
+        return
+    for alike in kinds:
+        states = " or ".join(f"{phrases.state_said(asked, b.state)} ({percent(b.probability)})" for b in alike)
+        when = f"if {states}" if len(kinds) > 1 else "whatever the answer"
+        then = alike[0].then
+        what = "stop" if then is None else _label(network, then)
+        yield from surface.wrapped(f"{when}: {what}", first=" " * indent, rest=" " * (indent + 4))
+        if then is not None:
+            yield from _branches(network, then, indent + 4, surface)
+
+
+def _alike(branches: Sequence[Branch]) -> list[list[Branch]]:
+    """Branches after which exactly the same is done, together; those too rare to tell are left out."""
+    found: dict[object, list[Branch]] = {}
+    for branch in branches:
+        if branch.probability >= NEVER_SHOWN:
+            found.setdefault(_shape(branch.then), []).append(branch)
+    return list(found.values())
+
+
+def _shape(step: Step | None) -> object:
+    return None if step is None else (step.finding, tuple((b.state, _shape(b.then)) for b in step.after))

@@ -6,14 +6,15 @@ from collections.abc import Iterator
 
 from ddx.network import Network
 from ddx.reasoning.basis import Plain
-from ddx.reasoning.replay import PATIENTS, Move, Replay, Step
+from ddx.reasoning.replay import PATIENTS, ExplainingAway, Move, Replay, Step
 from ddx.report import phrases
 from ddx.report.figures import bar
-from ddx.report.frame import page
+from ddx.report.frame import factor, page
 from ddx.report.frame import plain as framed
 from ddx.report.surface import Surface, fitted
 
 CELLS = 20
+MOST_LABEL = 40
 TOP = 4
 
 
@@ -27,13 +28,14 @@ def text(network: Network, answer: Replay, surface: Surface) -> str:
     lines = []
     label = {e.id: e.label for e in answer.entries}
     if answer.guess:
-        lines += [f"Your list: {', '.join(label.get(g, g) for g in answer.guess)}", ""]
+        lines += [*surface.wrapped(f"Your list: {', '.join(label[g] for g in answer.guess)}.", rest="  "), ""]
     for k, step in enumerate(answer.steps):
         lines += _block(network, answer, k, surface)
         before = answer.steps[k - 1] if k else step
         lines += _bars(answer, before, step, surface)
         lines.append("")
-    lines += _verdict(answer, surface)
+    if answer.guess:
+        lines += _verdict(network, answer, surface)
     return page(network, answer.basis, answer.result_sha256, lines, surface)
 
 
@@ -42,39 +44,60 @@ def _block(network: Network, answer: Replay, k: int, surface: Surface) -> Iterat
     if step.finding is None:
         yield surface.strong("Before any finding: age, sex and setting alone")
         return
-    said = phrases.finding_of(network.lexicon, answer.basis.understood, step.finding)
-    yield surface.strong(f"Step {k}/{total}   New: {said}")
+    said = _said(network, answer, step.finding)
+    why = " (the complaint of this setting)" if step.finding == answer.basis.understood.complaint else ""
+    yield from map(surface.strong, surface.wrapped(f"Step {k}/{total}   New: {said}{why}", rest="  "))
     if step.move is not None:
         yield from surface.wrapped(sentence(answer, said, step.move), first="  ")
+    if step.explaining_away is not None:
+        yield from surface.wrapped(away_said(network, answer, said, step.explaining_away), first="  ")
 
 
 def sentence(answer: Replay, said: str, move: Move) -> str:
     """How often the finding is met with and without the disease that it moved most."""
-    label = next(e.label for e in answer.entries if e.id == move.disease)
+    if abs(move.after - move.before) < 1 / PATIENTS:
+        return f"Moves no disease by as much as 1 of {PATIENTS:,} patients."
     return (
-        f'"{said}" is met in {_of_hundred(move.met_with)} of 100 such patients with {label}, '
-        f"and in {_of_hundred(move.met_without)} of 100 without."
+        f'"{said}" is met in {phrases.of_hundred(move.met_with)} of 100 such patients with '
+        f"{_label(answer, move.disease)}, and in {phrases.of_hundred(move.met_without)} of 100 without."
     )
 
 
-def _of_hundred(probability: float) -> str:
-    hundred = 100 * probability
-    if hundred >= 99.5:
-        return "nearly 100"
-    return f"{hundred:.0f}" if hundred >= 9.5 else f"{hundred:.1f}" if hundred >= 0.1 else "fewer than 0.1"
+def away_said(network: Network, answer: Replay, said: str, away: ExplainingAway) -> str:
+    """What was explained away at this step, in plain words."""
+    disease, by = _label(answer, away.disease), _label(answer, away.by)
+    if _said(network, answer, away.explains) == said:
+        alone = f"by itself it would multiply the odds of {disease} by {factor(away.alone_nats)[1:]}"
+        here = f"here it does by {factor(away.here_nats)[1:]}" if away.here_nats > 0 else "here it does not raise them"
+        return f"Explaining away: {alone}; {here}, since {by} already accounts for it."
+    earlier = _said(network, answer, away.explains)
+    return (
+        f"Explaining away: the odds of {disease} are divided by {factor(-away.here_nats)[1:]}, though this finding by "
+        f"itself does not speak against it: {by} now accounts for {earlier}."
+    )
+
+
+def _said(network: Network, answer: Replay, finding: str) -> str:
+    return phrases.finding_of(network.lexicon, answer.basis.understood, finding)
+
+
+def _label(answer: Replay, disease: str) -> str:
+    return next(e.label for e in answer.entries if e.id == disease)
 
 
 def _bars(answer: Replay, before: Step, step: Step, surface: Surface) -> Iterator[str]:
-    """The likeliest diseases, those guessed, and the one that moved most: of 1,000 such patients, before -> after."""
+    """The likeliest diseases, those guessed, and those that moved: of 1,000 such patients, before -> after."""
     ranked = sorted(step.posteriors, key=lambda d: -step.posteriors[d])[:TOP]
-    shown = dict.fromkeys([*ranked, *(g for g in answer.guess if g in step.posteriors)])
+    shown = dict.fromkeys([*ranked, *answer.guess])
     if step.move is not None:
         shown[step.move.disease] = None
-    label = {e.id: e.label for e in answer.entries}
+    if step.explaining_away is not None:
+        shown[step.explaining_away.disease] = None
+    wide = max(16, min(MOST_LABEL, surface.width - 50))
     for d in sorted(shown, key=lambda d: -step.posteriors[d]):
-        drawn = surface.blue(bar(step.posteriors[d], CELLS, unicode=surface.unicode))
+        drawn = surface.blue(bar(step.posteriors[d], min(CELLS, surface.width - wide - 31), unicode=surface.unicode))
         change = f"{_count(before, d):>6} -> {_count(step, d):>6}" if step.finding else f"{_count(step, d):>16}"
-        yield f"  {fitted(label[d], 32)}  {change} of {PATIENTS:,}  {drawn}".rstrip()
+        yield f"  {fitted(_label(answer, d), wide)}  {change} of {PATIENTS:,}  {drawn}".rstrip()
 
 
 def _count(step: Step, disease: str) -> str:
@@ -83,10 +106,21 @@ def _count(step: Step, disease: str) -> str:
     return "<1" if count < 1 else f">{PATIENTS - 1}" if count >= PATIENTS else f"{count}"
 
 
-def _verdict(answer: Replay, surface: Surface) -> list[str]:
-    """The reader's own list beside where the case ended."""
-    if not answer.guess:
-        return []
-    label = {e.id: e.label for e in answer.entries}
-    told = ", ".join(f"{label.get(g, g)} {_count(answer.last, g)}" for g in answer.guess if g in answer.last.posteriors)
-    return [*surface.wrapped(f"Your list now, of {PATIENTS:,} such patients: {told}."), ""]
+def _verdict(network: Network, answer: Replay, surface: Surface) -> Iterator[str]:
+    """The reader's own list beside where the case ended, and the step that decided each."""
+    yield surface.strong(f"Your list and the case, of {PATIENTS:,} such patients")
+    for title, judged, verb in (
+        ("on your list and likely", answer.right, "raised"),
+        ("on your list, but not likely", answer.wrong, "lowered"),
+        ("likely, but not on your list", answer.missed, "raised"),
+    ):
+        if judged:
+            yield "  " + surface.faint(surface.rule(title))
+        for j in judged:
+            change = f"{_count(answer.steps[0], j.disease):>6} -> {_count(answer.last, j.disease):>6}"
+            yield f"  {fitted(_label(answer, j.disease), min(MOST_LABEL, surface.width - 24))}  {change}"
+            finding = answer.steps[j.step].finding
+            if finding is not None:
+                said = f"{verb} most at step {j.step}: {_said(network, answer, finding)}"
+                yield from surface.wrapped(said, first="      ")
+    yield ""

@@ -16,12 +16,13 @@ from ddx.engine.model import Model, compile_network
 from ddx.knowledge.bayesnet import BayesNet, Table
 from ddx.knowledge.lexicon import Entry
 from ddx.knowledge.spec import Number, OddsRatio, Series
-from ddx.reasoning.conflict import conflict_nats
+from ddx.reasoning.conflict import pulls
 from ddx.reasoning.derivatives import Sliced, by_factor
-from ddx.reasoning.next_test import entropy_bits, information_bits
+from ddx.reasoning.information import entropies_bits, information_bits
 from ddx.reasoning.odds import log_odds
 from ddx.reasoning.shapley import shapley
 from ddx.reasoning.uncertainty import beta_of, draws, interval
+from oracle.joint import posteriors
 from properties.strategies import cases, networks
 
 Floats = npt.NDArray[np.float64]
@@ -64,16 +65,43 @@ def by_orders(game: Game) -> Floats:
     return gains / len(orders)
 
 
+def broken(game: Game, shares: Floats) -> set[str]:
+    """The laws of fair shares that these shares break in a game."""
+    found = set()
+    if abs(shares.sum() - game.all) > 1e-9:
+        found.add("efficiency")
+    if abs(shares[0]) > 1e-12:
+        found.add("null player")
+    if abs(shares[1] - shares[2]) > 1e-9:
+        found.add("symmetry")
+    return found
+
+
+def gains(game: Game, before: list[list[int]]) -> Floats:
+    """What each player adds to those before it."""
+    inside = np.zeros((2 * game.players, game.players), dtype=bool)
+    for i, those in enumerate(before):
+        inside[2 * i : 2 * i + 2, those] = True
+        inside[2 * i + 1, i] = True
+    values = game(inside)
+    found: Floats = values[1::2] - values[0::2]
+    return found
+
+
 @quick
 @given(st.integers(3, 5), st.integers(0, 10**6))
 def test_shares_are_the_mean_over_all_orders(players: int, seed: int) -> None:
     game = Game(players, seed)
     shares = np.array(shapley(game, players).shares)
     assert shares == pytest.approx(by_orders(game), abs=1e-9)
-    assert shares.sum() == pytest.approx(game.all, abs=1e-9)  # efficiency
-    assert shares[0] == pytest.approx(0.0, abs=1e-12)  # null player
-    assert shares[1] == pytest.approx(shares[2], abs=1e-9)  # symmetry
-    assert shares + 0.01 != pytest.approx(by_orders(game), abs=1e-9)  # a mutant is seen
+    assert broken(game, shares) == set()
+    everyone = range(players)
+    leave_one_out = gains(game, [[j for j in everyone if j != i] for i in everyone])  # mutants, one for each law
+    in_one_order = gains(game, [list(range(i)) for i in everyone])
+    alike = np.full(players, game.all / players)
+    assert "efficiency" in broken(game, leave_one_out)
+    assert "symmetry" in broken(game, in_one_order)
+    assert "null player" in broken(game, alike)
 
 
 @settings(max_examples=5, deadline=None)
@@ -98,12 +126,16 @@ def test_sampled_shares_add_up_and_are_reproducible(seed: int) -> None:
 def test_information_lies_between_nothing_and_the_entropy(rows: int, columns: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     joint = rng.dirichlet(np.full(rows * columns, 0.3)).reshape(rows, columns)
-    bits = information_bits(joint)
-    assert 0 <= bits <= min(entropy_bits(joint.sum(axis=0)), entropy_bits(joint.sum(axis=1))) + 1e-12
+    entropies = [entropies_bits(joint.sum(axis=k)[:, None])[0] for k in (0, 1)]
+    bits = information_bits(joint)[0]
+    assert 0 <= bits <= min(entropies) + 1e-12
     apart = np.outer(joint.sum(axis=1), joint.sum(axis=0))
-    assert information_bits(apart) == pytest.approx(0, abs=1e-9)
+    assert information_bits(apart)[0] == pytest.approx(0, abs=1e-9)
     same = np.diag(joint.sum(axis=1))
-    assert information_bits(same) == pytest.approx(entropy_bits(joint.sum(axis=1)), abs=1e-9)
+    assert information_bits(same)[0] == pytest.approx(entropies[1], abs=1e-9)
+    conditional = joint / joint.sum(axis=1, keepdims=True)  # a mutant: P(finding | disease) in place of the joint
+    assume(joint.sum(axis=1).min() > 1e-3 and joint.sum(axis=1).max() < 0.9)
+    assert information_bits(conditional)[0] != pytest.approx(bits, abs=1e-9)
 
 
 @quick
@@ -184,15 +216,27 @@ def posterior_with(model: Model, base: Floats, t: float) -> float:
 @quick
 @given(st.integers(0, 10**6))
 def test_no_conflict_between_independent_findings(seed: int) -> None:
+    """Alone, and given a third finding that makes them independent; without it they do pull (a mutant)."""
     rng = np.random.default_rng(seed)
-    states = dict.fromkeys("ab", ("absent", "present"))
-    free = BayesNet.build("free", states, {n: Table((), rng.dirichlet(np.ones(2))) for n in "ab"})
-    model = compile_network(free, effort=0)
+    states = dict.fromkeys("cab", ("absent", "present"))
+    effect = [[0.9, 0.1], [0.2, 0.8]]
+    models = {
+        "c": Table((), rng.dirichlet(np.full(2, 5.0))),
+        "a": Table(("c",), np.array(effect)),
+        "b": Table(("c",), np.array(effect)[::-1]),
+    }
+    model = compile_network(BayesNet.build("common cause", states, dict(models)), effort=0)
     parts = [model.likelihood({n: "present"}) for n in "ab"]
-    assert conflict_nats(model, model.likelihood({}), parts) == pytest.approx(0, abs=1e-12)
-    tied = {"a": Table((), np.array([0.5, 0.5])), "b": Table(("a",), np.array([[0.2, 0.8], [0.8, 0.2]]))}
-    model = compile_network(BayesNet.build("tied", states, dict(tied)), effort=0)
-    assert conflict_nats(model, model.likelihood({}), parts) == pytest.approx(math.log(0.25 / 0.1), abs=1e-9)
+    given_c = pulls(model, model.likelihood({"c": "present"}), parts)
+    assert given_c.conflict_nats == pytest.approx([0], abs=1e-12)
+    assert given_c.total_nats == pytest.approx(0, abs=1e-12)
+    free = pulls(model, model.likelihood({}), parts)
+    log_p = [math.log(float(posteriors(model.network, {})[0][n]["present"])) for n in "ab"]
+    both = math.log(float(posteriors(model.network, {"a": "present", "b": "present"})[1]))
+    assert free.by_chance_nats == pytest.approx([sum(log_p)], abs=1e-9)
+    assert free.together_nats == pytest.approx([both], abs=1e-9)
+    assert free.total_nats == pytest.approx(sum(log_p) - both, abs=1e-9)
+    assert free.total_nats > 1e-3  # one speaks for c, the other against it
 
 
 @quick

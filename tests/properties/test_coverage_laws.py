@@ -1,0 +1,93 @@
+"""Cases that come from the network are as far out as their tail says; others are seen."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from ddx.engine.model import Model, compile_network
+from ddx.knowledge.bayesnet import BayesNet, LocalModel, NoisyMax, Table, Term
+from ddx.knowledge.lexicon import Entry
+from ddx.reasoning.coverage import Draws, drawn_states, log_probabilities, tail_of
+
+Floats = npt.NDArray[np.float64]
+
+DISEASES, FINDINGS, CASES = 3, 12, 250
+LARGEST_GAP = 1.95 / CASES**0.5  # of two distribution functions: passed once in a thousand times (Kolmogorov)
+
+
+def network(seed: int) -> BayesNet:
+    """An age that raises diseases of two or three states, and findings of one or two of them; every other noisy."""
+    rng = np.random.default_rng(seed)
+    states = {"age": ("young", "old")}
+    models: dict[str, LocalModel] = {"age": Table((), np.array([0.6, 0.4]))}
+    for k in range(DISEASES):
+        states[f"d{k}"] = ("absent", "mild", "severe")[: 2 + k % 2]
+        models[f"d{k}"] = Table(("age",), rng.dirichlet(np.ones(len(states[f"d{k}"])), 2))
+    for k in range(FINDINGS):
+        name, parents = f"f{k}", tuple(f"d{i}" for i in rng.permutation(DISEASES)[:2])
+        states[name] = ("no", "some", "much")
+        if k % 2:
+            terms = [Term((), rng.dirichlet([6, 1, 1]))]
+            terms += [Term((p,), rng.dirichlet(np.ones(3), len(states[p]))) for p in parents]
+            models[name] = NoisyMax(tuple(terms))
+        else:
+            models[name] = Table(parents, rng.dirichlet(np.ones(3), tuple(len(states[p]) for p in parents)))
+    return BayesNet.build(f"clinic {seed}", states, models)
+
+
+def model_of(net: BayesNet) -> tuple[Model, list[Entry]]:
+    names = [f"d{k}" for k in range(DISEASES)]
+    entries = [Entry(n, n, n, net.states[n][1:]) for n in names]
+    return compile_network(net, effort=0, events={e.id: (e.node, e.states) for e in entries}), entries
+
+
+def tails(model: Model, entries: list[Entry], cases: dict[str, npt.NDArray[np.int64]], draws: Draws) -> Floats:
+    """The tail of each case, asked all findings; the age of every other case is known."""
+    asked = [f"f{k}" for k in range(FINDINGS)]
+    found = []
+    for i in range(CASES):
+        told = [*asked, "age"] if i % 2 else asked
+        evidence = {n: model.states[n][int(cases[n][i])] for n in told}
+        drawn = Draws(draws.worlds, draws.patients, seed=i)
+        found.append(tail_of(*log_probabilities(model, entries, evidence, asked, drawn)))
+    return np.array(found)
+
+
+def gap(found: Floats) -> float:
+    """The largest distance of the tails' distribution function from that of the uniform distribution."""
+    levels = np.linspace(0.05, 0.95, 19)
+    return float(np.abs((found[:, None] <= levels + 1e-9).mean(axis=0) - levels).max())
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_tail_of_cases_of_the_network_is_uniform(seed: int) -> None:
+    net = network(seed)
+    model, entries = model_of(net)
+    rng = np.random.default_rng(100 + seed)
+    cases = drawn_states(net, {}, frozenset(net.nodes), CASES, rng)
+    assert gap(tails(model, entries, cases, Draws(worlds=1, patients=19))) < LARGEST_GAP
+    shuffled = {n: rng.permutation(states) for n, states in cases.items()}  # a mutant: each finding another patient's
+    assert gap(tails(model, entries, shuffled, Draws(worlds=1, patients=19))) > LARGEST_GAP
+
+
+def test_many_worlds_are_at_most_twice_as_often_below_a_level() -> None:
+    net = network(7)
+    model, entries = model_of(net)
+    cases = drawn_states(net, {}, frozenset(net.nodes), CASES, np.random.default_rng(7))
+    found = tails(model, entries, cases, Draws(worlds=8, patients=19))
+    for level in (0.05, 0.1, 0.2, 0.4):
+        assert (found <= level).mean() <= 2 * level + LARGEST_GAP
+
+
+def test_drawn_states_have_the_frequencies_of_the_network() -> None:
+    net = network(1)
+    model, _ = model_of(net)
+    rng = np.random.default_rng(1)
+    count = 20_000
+    cases = drawn_states(net, {}, frozenset(net.nodes), count, rng)
+    belief = model.posteriors({})
+    for name in ("age", "d1", "f0", "f1"):
+        shares = np.bincount(cases[name], minlength=len(net.states[name])) / count
+        assert shares == pytest.approx(list(belief[name].values()), abs=4 * 0.5 / count**0.5)
