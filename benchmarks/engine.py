@@ -1,80 +1,49 @@
-"""How fast is the engine? Ratios against both exact engines of pyAgrum, and pgmpy, interleaved in one process.
+"""How fast is the engine? Ratios against both exact engines of pyAgrum and against pgmpy, in the same run.
 
-    python benchmarks/engine.py [--pgmpy] [NETWORK ...]        networks that come with pgmpy
+    python benchmarks/engine.py [--columns C numpy] [NETWORK ...]     networks that come with pgmpy
 
-CPU time of one thread. Every answer is compared; the figure is the smallest ratio of the medians against the better
-pyAgrum engine. "One query" is all posteriors of a case whose observed nodes are another subset each time, each side's
-in its own form; the sides take turns at all cases, and of several rounds the fastest counts. "Batch" is a thousand
-such cases in one call. "Next" is P(node | case, each state of three nodes) by lanes, against the same algorithm on
-pyAgrum. DDX_KERNEL=numpy measures without the C kernel.
+CPU time of one thread. Every answer is compared; a ratio is that of medians, against the better pyAgrum engine.
+
+one query   all posteriors of a case, each side's in its own form; every case observes another subset of the nodes. The
+            sides take turns at all cases, and of several rounds the fastest counts.
+interview   all posteriors after each finding of a case, one after the other; pyAgrum keeps what it can reuse.
+batch       a thousand such cases in one call, a case.
+next        P(node | case, each state of three nodes), by lanes, against the same algorithm on pyAgrum.
+pgmpy       one query against its variable elimination, on the networks small enough for it.
+memory      peak of a process that loads a network and answers one query, and pyAgrum's for the same.
+cold        CPU time of such a process from start to answer, the compiled network in the cache, against pyAgrum's.
+
+Each network and column (the C kernel, numpy alone) is measured in a process of its own; noisy-OR layers, which no table
+could hold, have no peer. What cannot be built is said, with the reason.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
+import json
 import os
+import resource
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, TypeVar
 
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
 
-import numpy as np
-import pyagrum as gum
-
-import ddx
-from ddx.engine import noisy_or_layer
-from ddx.engine.kernel import compiled
-from ddx.engine.model import Model
-from ddx.knowledge.bayesnet import BayesNet, expand
+NETWORKS = (
+    *("asia", "child", "alarm", "insurance", "hepar2", "win95pts", "hailfinder"),
+    *("pathfinder", "andes", "pigs", "water", "munin", "munin1", "mildew", "link"),
+)
+FOR_PGMPY = 60  # nodes up to which pgmpy is asked
+CASES, ROUNDS, ROWS, CLAMPED = 20, 5, 1000, 3
+SECONDS = 900  # for one network and column
+SLOW = 1.0  # seconds of a peer's query beyond which fewer cases are asked
+COLUMNS = {"C": "", "numpy": "numpy"}
+FIGURES = ("one query", "interview", "batch", "next", "pgmpy", "cold")
 
 Answer = TypeVar("Answer")
-CASES, ROUNDS, ROWS, CLAMPED = 20, 5, 1000, 3
-NETWORKS = ["alarm", "hepar2", "win95pts", "pathfinder", "andes"]
-
-
-def bundled(name: str) -> str:
-    """The path of a network that comes with pgmpy, found without importing it."""
-    found = importlib.util.find_spec("pgmpy")
-    assert found is not None and found.origin is not None
-    return str(Path(found.origin).parent / "utils" / "example_models" / f"{name}.bif.gz")
-
-
-def in_pyagrum(net: BayesNet) -> Any:
-    """The same tables through pyAgrum's API, in float64; its axes are the reverse of its names."""
-    bn = gum.BayesNet()
-    for node, labels in net.states.items():
-        bn.add(gum.LabelizedVariable(node, node, list(labels)))
-    for node in net.nodes:
-        for parent in net.parents(node):
-            bn.addArc(parent, node)
-    for node in net.nodes:
-        table = expand(net, node)
-        family = [*table.parents, node]
-        order = [family.index(n) for n in bn.cpt(node).names]
-        bn.cpt(node).fillWith(table.values.transpose(order[::-1]).ravel().tolist())
-    return bn
-
-
-def drawn(net: BayesNet, count: int, seed: int) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """(cases, nodes) state indices of possible cases, 10 to 50 % of the nodes observed, -1 elsewhere."""
-    rng = np.random.default_rng(seed)
-    states: dict[str, Any] = {}
-    for node in net.topological_order():
-        table = expand(net, node)
-        rows = table.values[tuple(states[p] for p in table.parents)] if table.parents else table.values[None]
-        below = np.cumsum(np.broadcast_to(rows, (count, rows.shape[-1])), axis=1)[:, :-1]
-        states[node] = (rng.random((count, 1)) >= below).sum(axis=1)
-    table = np.stack([states[n] for n in net.nodes], axis=1)
-    hidden = rng.random(table.shape) >= rng.uniform(0.1, 0.5, (count, 1))
-    return np.where(hidden, -1, table)
-
-
-def as_case(model: Model, row: Any) -> dict[str, str]:
-    return {n: model.states[n][s] for n, s in zip(model.nodes, row.tolist(), strict=True) if s >= 0}
 
 
 def timed(work: Callable[[], Answer]) -> tuple[float, Answer]:
@@ -83,9 +52,123 @@ def timed(work: Callable[[], Answer]) -> tuple[float, Answer]:
     return time.process_time() - start, answer
 
 
-def by_peer(engine: Any, nodes: tuple[str, ...], case: Mapping[str, str]) -> list[Any]:
-    """Every posterior, as the engine itself holds it."""
-    engine.setEvidence(dict(case))
+# in the process of one network
+
+
+class Contest:
+    """One network on both sides."""
+
+    def __init__(self, name: str) -> None:
+        import pyagrum as gum
+        from peers import ENGINES, as_case, bundled, drawn, in_pyagrum
+
+        import ddx
+
+        gum.setNumberOfThreads(1)
+        loaded = ddx.load(bundled(name))
+        self.pgmpy = loaded.to_pgmpy
+        self.compile_seconds, self.model = timed(lambda: ddx.compile(loaded))
+        self.net = self.model.network
+        bn = in_pyagrum(self.net)
+        self.engines = [getattr(gum, engine)(bn) for engine in ENGINES]
+        self.rows = drawn(self.net, ROWS, 2)
+        cases = [as_case(self.model, row) for row in drawn(self.net, CASES, 1)]
+        slowest = max(timed(lambda e=engine: by_peer(e, self.net.nodes, cases[0]))[0] for engine in self.engines)
+        self.rounds = ROUNDS if slowest < SLOW else 1
+        self.cases = cases if slowest < SLOW else cases[:2]
+        self.error = 0.0
+
+    def one_query(self) -> tuple[float, float]:
+        """(ratio, our median in us)"""
+        ours, theirs = self._fastest(self.cases, lambda case: case)
+        return min(statistics.median(t) for t in theirs) / statistics.median(ours), statistics.median(ours) * 1e6
+
+    def interview(self) -> float:
+        """Ratio of the time of one case whose findings come one by one."""
+        longest = max(self.cases[:5], key=len)
+        steps = list(longest.items())[:12]
+        prefixes = [dict(steps[: k + 1]) for k in range(len(steps))]
+        ours, theirs = self._fastest(prefixes, lambda case: case, keep=True)
+        return min(sum(t) for t in theirs) / sum(ours)
+
+    def batch(self) -> float:
+        """Ratio of the time of one case within a batch."""
+        from peers import as_case
+
+        ours = min(timed(lambda: self.model.posteriors_batch(self.rows))[0] for _ in range(self.rounds)) / ROWS
+        theirs = []
+        for engine in self.engines:
+            cases = [as_case(self.model, row) for row in self.rows[: len(self.cases)]]
+            theirs.append(
+                statistics.median(timed(lambda c=c, e=engine: by_peer(e, self.net.nodes, c))[0] for c in cases)
+            )
+        return min(theirs) / ours
+
+    def next_test(self) -> float:
+        """Ratio for every P(node | case, s), s each state of three nodes that were not observed."""
+        import numpy as np
+
+        model, case = self.model, self.cases[0]
+        belief = model.posteriors(case)
+        free = [n for n in model.nodes if n not in case][:CLAMPED]
+        clamped = [(n, s) for n in free for s in model.states[n] if belief[n][s] > 0]
+
+        def ours() -> None:
+            lanes = np.repeat(model.likelihood(case)[:, None], len(clamped) + 1, axis=1)
+            for k, (node, state) in enumerate(clamped):
+                lanes[model.offsets[node], k + 1] = [float(label == state) for label in model.states[node]]
+            model.lanes(lanes)
+
+        def theirs(engine: Any) -> None:
+            by_peer(engine, model.nodes, case)
+            for node, state in clamped:
+                by_peer(engine, model.nodes, {**case, node: state})
+
+        here = min(timed(ours)[0] for _ in range(self.rounds))
+        return min(timed(lambda e=engine: theirs(e))[0] for engine in self.engines) / here
+
+    def by_pgmpy(self) -> float | None:
+        """Ratio against pgmpy's variable elimination, every unobserved node of three cases, one node at a time."""
+        if len(self.net.nodes) > FOR_PGMPY:
+            return None
+        from pgmpy.inference import VariableElimination
+
+        engine, ratios = VariableElimination(self.pgmpy()), []
+        for case in self.cases[:3]:
+            free = [n for n in self.net.nodes if n not in case]
+            here = min(timed(lambda case=case: self.model.posteriors({**case}))[0] for _ in range(3))
+            there, _ = timed(lambda c=case, f=free: [engine.query([n], evidence=c, show_progress=False) for n in f])
+            ratios.append(there / here)
+        return statistics.median(ratios)
+
+    def _fastest(
+        self, cases: list[dict[str, str]], said: Callable[[dict[str, str]], Mapping[str, str]], *, keep: bool = False
+    ) -> tuple[list[float], list[list[float]]]:
+        """The fastest round of each case, ours and each engine's; the sides take turns at all cases."""
+        ours = [float("inf")] * len(cases)
+        theirs = [[float("inf")] * len(cases) for _ in self.engines]
+        for _ in range(self.rounds):
+            mine = []
+            for i, case in enumerate(cases):
+                seconds, belief = timed(lambda case=case: self.model.posteriors(said(case)))
+                ours[i] = min(ours[i], seconds)
+                mine.append(belief)
+            for k, engine in enumerate(self.engines):
+                engine.eraseAllEvidence()
+                for i, case in enumerate(cases):
+                    seconds, truth = timed(lambda c=case, e=engine: by_peer(e, self.net.nodes, c, keep=keep))
+                    theirs[k][i] = min(theirs[k][i], seconds)
+                    self.error = max(self.error, largest_difference(mine[i], truth))
+        return ours, theirs
+
+
+def by_peer(engine: Any, nodes: tuple[str, ...], case: Mapping[str, str], *, keep: bool = False) -> list[Any]:
+    """Every posterior, as the engine itself holds it; with `keep`, only the last finding is new to the engine."""
+    if keep:
+        last = list(case)[-1]
+        engine.addEvidence(last, case[last])
+    else:
+        engine.setEvidence(dict(case))
     engine.makeInference()
     return [engine.posterior(n) for n in nodes]
 
@@ -95,77 +178,112 @@ def largest_difference(mine: Mapping[str, Mapping[str, float]], truth: list[Any]
     return max(abs(a - b) for row, other in rows for a, b in zip(row.values(), other.tolist(), strict=True))
 
 
-def one_query(model: Model, engines: list[Any], rows: Any) -> tuple[float, float, float]:
-    """(smallest ratio of medians, median of ours in us, largest difference); of each case the fastest round."""
-    cases = [as_case(model, row) for row in rows]
-    ours = [float("inf")] * len(cases)
-    theirs, worst = [[float("inf")] * len(cases) for _ in engines], 0.0
-    for _ in range(ROUNDS):
-        mine = []
-        for i, case in enumerate(cases):
-            seconds, belief = timed(lambda case=case: model.posteriors(case))
-            ours[i] = min(ours[i], seconds)
-            mine.append(belief)
-        for k, engine in enumerate(engines):
-            for i, case in enumerate(cases):
-                seconds, truth = timed(lambda case=case, engine=engine: by_peer(engine, model.nodes, case))
-                theirs[k][i] = min(theirs[k][i], seconds)
-                worst = max(worst, largest_difference(mine[i], truth))
-    here = statistics.median(ours)
-    return min(statistics.median(t) for t in theirs) / here, here * 1e6, worst
+def measured(name: str) -> dict[str, Any]:
+    """Everything about one network, in this process."""
+    contest = Contest(name)
+    one, microseconds = contest.one_query()
+    found = {
+        "one query": one,
+        "us": microseconds,
+        "interview": contest.interview(),
+        "batch": contest.batch(),
+        "next": contest.next_test(),
+        "pgmpy": contest.by_pgmpy(),
+        "entries": contest.model.structure.entries,
+        "compile s": contest.compile_seconds,
+        "error": contest.error,
+    }
+    return found | {"kernel": "C" if os.environ.get("DDX_KERNEL") != "numpy" and has_kernel() else "numpy"}
 
 
-def batch(model: Model, engines: list[Any], rows: Any) -> float:
-    """Ratio of the time of one case within a batch, against the better engine."""
-    ours = min(timed(lambda: model.posteriors_batch(rows))[0] for _ in range(3)) / len(rows)
-    theirs = []
-    for engine in engines:
-        seconds = [timed(lambda r=r, e=engine: by_peer(e, model.nodes, as_case(model, r)))[0] for r in rows[:CASES]]
-        theirs.append(statistics.median(seconds))
-    return min(theirs) / ours
+def has_kernel() -> bool:
+    from ddx.engine.kernel import compiled
+
+    return compiled() is not None
 
 
-def next_test(model: Model, engines: list[Any], row: Any) -> float:
-    """Ratio for P(everything | case, s) for each state s of three nodes not observed: the lanes of a next test."""
-    case = as_case(model, row)
-    free = [n for n in model.nodes if n not in case][:CLAMPED]
-    clamped = [(n, s) for n in free for s in model.states[n] if model.posteriors(case)[n][s] > 0]
+def once(side: str, name: str) -> None:
+    """One query in a process of its own, for its memory and its time."""
+    from pathlib import Path
 
-    def ours() -> None:
-        lanes = np.repeat(model.likelihood(case)[:, None], len(clamped) + 1, axis=1)
-        for k, (node, state) in enumerate(clamped):
-            span = model.offsets[node]
-            lanes[span, k + 1] = [float(label == state) for label in model.states[node]]
-        model.lanes(lanes)
+    if side == "ddx":
+        import ddx
 
-    def theirs(engine: Any) -> None:
-        by_peer(engine, model.nodes, case)
-        for node, state in clamped:
-            by_peer(engine, model.nodes, {**case, node: state})
+        model = ddx.compile(ddx.load(name))
+        model.posteriors({model.nodes[0]: model.states[model.nodes[0]][0]})
+        return
+    import pyagrum as gum
 
-    here = min(timed(ours)[0] for _ in range(5))
-    return min(timed(lambda e=engine: theirs(e))[0] for engine in engines) / here
-
-
-def by_pgmpy(name: str, model: Model, rows: Any) -> float:
-    """Ratio against pgmpy's variable elimination, one query of all unobserved nodes, on three cases."""
-    from pgmpy.inference import VariableElimination
-
-    engine = VariableElimination(ddx.load(bundled(name)).to_pgmpy())
-    ratios = []
-    for row in rows[:3]:
-        case = as_case(model, row)
-        free = [n for n in model.nodes if n not in case]
-        here, _ = timed(lambda case=case: model.posteriors(case))
-        there, _ = timed(
-            lambda case=case, free=free: engine.query(free, evidence=case, joint=False, show_progress=False)
-        )
-        ratios.append(there / here)
-    return statistics.median(ratios)
+    bn = gum.loadBN(name) if Path(name).suffix == ".bif" else None
+    assert bn is not None
+    engine = gum.LazyPropagation(bn)
+    first = bn.variable(next(iter(bn.nodes())))
+    engine.setEvidence({first.name(): 0})
+    engine.makeInference()
+    for node in bn.names():
+        engine.posterior(node)
 
 
-def noisy_or() -> None:
+# in the process that prints
+
+
+def child(arguments: list[str], environment: Mapping[str, str]) -> tuple[int, str, str, float, int]:
+    """(exit code, stdout, stderr, CPU seconds, peak bytes) of this script in a process of its own."""
+    process = subprocess.Popen(
+        [sys.executable, __file__, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environment},
+    )
+    try:
+        out, err = process.communicate(timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        return 1, "", f"no answer in {SECONDS} s", 0.0, 0
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return process.returncode, out, err, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024
+
+
+def cold(name: str, environment: Mapping[str, str]) -> dict[str, float]:
+    """CPU seconds and peak memory of one query from a cold start, ours and pyAgrum's, by a parent for each."""
+    program = (
+        "import subprocess, resource, sys; subprocess.run(sys.argv[1:], check=True); "
+        "u = resource.getrusage(resource.RUSAGE_CHILDREN); print(u.ru_utime + u.ru_stime, u.ru_maxrss)"
+    )
+    found: dict[str, float] = {}
+    import gzip
+    import tempfile
+    from pathlib import Path
+
+    from peers import bundled
+
+    with tempfile.TemporaryDirectory() as folder:
+        plain = Path(folder) / f"{name}.bif"
+        plain.write_bytes(gzip.decompress(Path(bundled(name)).read_bytes()))
+        for side in ("ddx", "pyagrum"):
+            best, peak = float("inf"), 0
+            for _ in range(4):
+                command = [sys.executable, "-c", program, sys.executable, __file__, "--once", side, str(plain)]
+                done = subprocess.run(
+                    command, capture_output=True, text=True, env={**os.environ, **environment}, check=False
+                )
+                if done.returncode:
+                    break
+                seconds, kilobytes = done.stdout.split()
+                best, peak = min(best, float(seconds)), int(kilobytes) * 1024
+            found[side], found[f"{side} bytes"] = best, peak
+    return found
+
+
+def noisy_or() -> str:
     """The two-layer networks that no table could hold."""
+    import numpy as np
+
+    from ddx.engine import noisy_or_layer
+
+    told = []
     for diseases, findings, links, present in ((30, 120, 30, 10), (8000, 3000, 20, 10)):
         rng = np.random.default_rng(0)
         own = [
@@ -173,32 +291,54 @@ def noisy_or() -> None:
             for _ in range(diseases)
         ]
         layer = noisy_or_layer.Layer.of(10.0 ** -rng.uniform(2, 5, diseases), np.full(findings, 0.01), own)
-        ask = lambda layer=layer, present=present: noisy_or_layer.posteriors(layer, range(present), range(20, 35))  # noqa: E731
+        ask = lambda layer=layer, k=present: noisy_or_layer.posteriors(layer, range(k), range(20, 35))  # noqa: E731
         best = min(timed(ask)[0] for _ in range(5))
-        print(f"noisy-OR {diseases} x {findings}, {present} present: {best * 1e3:.1f} ms")
+        told.append(f"noisy-OR {diseases:,} x {findings:,}, {present} present: {best * 1e3:.1f} ms")
+    return "; ".join(told)
+
+
+def row(name: str, column: str, found: Mapping[str, Any]) -> str:
+    cells = [f"{found[figure]:.0f}x" if found.get(figure) else "-" for figure in FIGURES]
+    size = f"{found['us']:.0f} | {found['entries']:,} | {found['compile s']:.1f}"
+    memory = f"{found['ddx bytes'] / 1e6:.0f} / {found['pyagrum bytes'] / 1e6:.0f}"
+    return f"| {name} | {column} | {' | '.join(cells)} | {size} | {memory} | {found['error']:.0e} |"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pgmpy", action="store_true", help="also pgmpy (slow)")
+    parser.add_argument("--columns", nargs="+", choices=COLUMNS, default=list(COLUMNS))
+    parser.add_argument("--measure", metavar="NETWORK", help=argparse.SUPPRESS)
+    parser.add_argument("--layers", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--once", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("networks", nargs="*", default=NETWORKS)
     chosen = parser.parse_args()
-    gum.setNumberOfThreads(1)
-    print("kernel:", "numpy" if compiled() is None else "C")
+    if chosen.measure:
+        print(json.dumps(measured(chosen.measure)))
+        return
+    if chosen.layers:
+        print(noisy_or())
+        return
+    if chosen.once:
+        once(*chosen.once)
+        return
+    titles = ["network", "column", *FIGURES, "us a query", "entries", "compile s", "MB ddx / pyAgrum", "error"]
+    print(f"| {' | '.join(titles)} |\n|{'---|' * len(titles)}")
     for name in chosen.networks:
-        network = ddx.load(bundled(name))
-        net, model = network.bayesnet(), ddx.compile(network)
-        bn = in_pyagrum(net)
-        engines = [gum.LazyPropagation(bn), gum.ShaferShenoyInference(bn)]
-        ratio, here, worst = one_query(model, engines, drawn(net, CASES, 1))
-        line = (
-            f"{name}: one query {ratio:.0f}x ({here:.0f} us), batch {batch(model, engines, drawn(net, ROWS, 2)):.0f}x"
-        )
-        line += f", next {next_test(model, engines, drawn(net, 1, 3)[0]):.0f}x, error {worst:.1e}"
-        if chosen.pgmpy:
-            line += f", pgmpy {by_pgmpy(name, model, drawn(net, 3, 4)):.0f}x"
-        print(line, flush=True)
-    noisy_or()
+        for column in chosen.columns:
+            environment = {"DDX_KERNEL": COLUMNS[column]}
+            code, out, err, _, _ = child(["--measure", name], environment)
+            if code:
+                print(
+                    f"| {name} | {column} | not built: {(err.strip().splitlines() or ['killed'])[-1][:120]} |",
+                    flush=True,
+                )
+                continue
+            found = json.loads(out)
+            times = cold(name, environment)
+            found |= times | {"cold": times["pyagrum"] / times["ddx"]}
+            print(row(name, column, found), flush=True)
+    for column in chosen.columns:
+        print(f"{column}: {child(['--layers'], {'DDX_KERNEL': COLUMNS[column]})[1].strip()}")
 
 
 if __name__ == "__main__":

@@ -12,13 +12,14 @@ from ddx.reasoning.combinations import combinations
 from ddx.reasoning.compare import compare
 from ddx.reasoning.conflict import conflict
 from ddx.reasoning.coverage import coverage
+from ddx.reasoning.differential import diagnose
 from ddx.reasoning.explain import explain
 from ddx.reasoning.next_test import Aim, next_tests
 from ddx.reasoning.replay import replay
 from ddx.reasoning.shown import BLUE, LABEL_PIXELS, ORANGE, Bar, Shown, picture
 from reasoning_cases import asked, entry
 
-NAMES = ("combinations", "compare", "conflict", "coverage", "explain", "next", "replay")
+NAMES = ("combinations", "compare", "conflict", "coverage", "diagnose", "explain", "next", "replay")
 
 
 def answer(name: str) -> Shown:
@@ -30,6 +31,7 @@ def answer(name: str) -> Shown:
         "compare": lambda: compare(*about, (one, other)),
         "conflict": lambda: conflict(*about),
         "coverage": lambda: coverage(*about),
+        "diagnose": lambda: diagnose(*about),
         "explain": lambda: explain(*about, one),
         "next": lambda: next_tests(*about, Aim(plan=2)),
         "replay": lambda: replay(*about, guess=["scleredema"]),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ddx.cli.asking import asked, case_options
+from ddx.cli.asking import asked, asked_each, case_options
 from ddx.cli.terminal import emit, surface
 
 if TYPE_CHECKING:
@@ -33,6 +33,10 @@ class Line:
     def asked(self) -> Asked:
         """The case understood in its network."""
         return asked(self.findings, **self.named)
+
+    def asked_each(self) -> list[Asked]:
+        """As `asked`, once for each case of a table."""
+        return asked_each(self.findings, **self.named)
 
     def of_case(self, findings: tuple[str, ...], case: str) -> Line:
         """The same line with another case and other findings."""

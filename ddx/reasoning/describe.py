@@ -55,13 +55,14 @@ class Description:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How the network is computed: a clique tree of possible entries."""
+    """How the network is computed: a clique tree of possible entries, and what runs it: "C" or "numpy"."""
 
     nodes: int
     cliques: int
     entries: int
     treewidth: int
     compiled_bytes: int
+    kernel: str
 
 
 def described(network: Network) -> Description:
@@ -97,6 +98,7 @@ def described(network: Network) -> Description:
 
 def sized(model: Model) -> Size:
     """The size of a compiled network; the treewidth is that of the elimination order found, an upper bound."""
+    from ddx.engine.kernel import compiled
     from ddx.engine.triangulate import best_elimination, cliques_of, moral_graph
 
     graph = moral_graph(model.parts.cards, model.parts.scopes)
@@ -104,7 +106,8 @@ def sized(model: Model) -> Size:
     width = max(clique.bit_count() for clique in cliques_of(graph, order)) - 1
     structure = model.structure
     stored = sum(array.nbytes for array in structure.arrays().values())
-    return Size(len(model.nodes), structure.cliques, structure.entries, width, stored)
+    kernel = "C" if compiled() is not None else "numpy"
+    return Size(len(model.nodes), structure.cliques, structure.entries, width, stored, kernel)
 
 
 def _population(network: spec.Network, name: str) -> Population:

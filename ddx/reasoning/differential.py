@@ -21,8 +21,9 @@ from ddx.engine.model import Model
 from ddx.errors import ImpossibleEvidence, SpecError
 from ddx.knowledge.lexicon import Entry
 from ddx.network import Network
-from ddx.reasoning.basis import Basis, basis_of
+from ddx.reasoning.basis import Basis, Plain, basis_of
 from ddx.reasoning.lanes import Answers, CaseLanes
+from ddx.reasoning.shown import Bar, Shown, chance
 from ddx.reasoning.understanding import Understood
 
 Floats = npt.NDArray[np.float64]
@@ -30,6 +31,7 @@ Floats = npt.NDArray[np.float64]
 MASS = 0.99  # combinations are listed until they hold this much,
 MOST_SETS = 64  # or until so many are listed
 LIKELIER_THAN_NOT = 0.5
+SEEN = 0.01  # a disease that is or was less probable has no bar, unless it is serious
 PAIRED = 10  # pairs are formed among so many diseases
 
 
@@ -72,7 +74,7 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
-class Differential:
+class Differential(Shown):
     """The answer of `diagnose`: every disease, most probable first, and what is present together."""
 
     basis: Basis
@@ -91,6 +93,29 @@ class Differential:
     @property
     def result_sha256(self) -> str:
         return self.basis.result_sha256("differential", {"mass": MASS, "most_sets": MOST_SETS, "paired": PAIRED})
+
+    @property
+    def headline(self) -> str:
+        first = self.diseases[0]
+        likely = [d for d in self.diseases if d.posterior >= LIKELIER_THAN_NOT]
+        told = ", ".join(f"{d.entry.label} {chance(d.posterior)}" for d in likely)
+        return told or f"Nothing is likelier than not; first {first.entry.label} {chance(first.posterior)}"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return "before", "now"
+
+    @property
+    def bars(self) -> tuple[Bar, ...]:
+        seen = [d for d in self.diseases if d.posterior >= SEEN or d.prior >= SEEN or d.entry.serious]
+        return tuple(Bar(d.entry.label, d.prior, chance(d.prior), (d.posterior, chance(d.posterior))) for d in seen)
+
+    def body(self) -> dict[str, Plain]:
+        return {
+            "diseases": [plain(d) for d in self.diseases],
+            "combinations": [{"diseases": list(c.diseases), "probability": c.probability} for c in self.combinations],
+            "together": [{"diseases": list(t.diseases), "probability": t.probability} for t in self.together],
+        }
 
     def of(self, disease: str) -> Diagnosis:
         """The line of one disease."""
@@ -121,6 +146,24 @@ def diagnose(network: Network, model: Model, understood: Understood) -> Differen
         _combinations(model, lanes, log_evidence, entries),
         _pairs(lanes, paired),
     )
+
+
+def plain(diagnosis: Diagnosis, interval: tuple[float, float] | None = None) -> dict[str, Plain]:
+    """One line of the differential for programs; the interval where it was asked for."""
+    told: dict[str, Plain] = {
+        "id": diagnosis.id,
+        "label": diagnosis.entry.label,
+        "prior": diagnosis.prior,
+        "posterior": diagnosis.posterior,
+        "interval": None if interval is None else list(interval),
+        "lift": diagnosis.lift,
+        "serious": diagnosis.entry.serious,
+    }
+    if diagnosis.entry.of is not None:
+        told["of"] = diagnosis.entry.of
+    if diagnosis.states is not None:
+        told["states"] = dict(diagnosis.states)
+    return told
 
 
 def listed(network: Network, model: Model) -> tuple[Entry, ...]:

@@ -42,6 +42,7 @@ def plain(told: Description, size: Size | None) -> dict[str, Plain]:
             "entries": size.entries,
             "treewidth": size.treewidth,
             "compiled_bytes": size.compiled_bytes,
+            "kernel": size.kernel,
         }
     return found
 
@@ -135,8 +136,15 @@ def _numbers(told: Description, surface: Surface) -> Iterator[str]:
     yield from _titled("Cells", cells, surface)
 
 
+_KERNELS = {
+    "C": "the C kernel",
+    "numpy": "numpy: no C kernel was built when ddx was installed, or DDX_KERNEL=numpy switches it off",
+}
+
+
 def _size(size: Size) -> str:
     return (
         f"{size.nodes} variables in a clique tree of {size.cliques} cliques with {size.entries:,} possible entries; "
-        f"treewidth at most {size.treewidth}; {size.compiled_bytes / 1e6:.1f} MB compiled. Exact message passing."
+        f"treewidth at most {size.treewidth}; {size.compiled_bytes / 1e6:.1f} MB compiled. "
+        f"Exact message passing by {_KERNELS[size.kernel]}."
     )

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 
 from ddx.reasoning.basis import INTENDED_USE, Basis, Plain
-from ddx.reasoning.differential import Diagnosis, Differential
+from ddx.reasoning.differential import Differential, plain
 from ddx.reasoning.understanding import Used
 
 FORMAT = "ddx/differential/1"
@@ -40,9 +40,8 @@ def differential(answer: Differential, intervals: Mapping[str, tuple[float, floa
     return {
         "format": FORMAT,
         **head(answer.basis),
-        "diseases": [_disease(d, found.get(d.id)) for d in answer.diseases],
-        "combinations": [{"diseases": list(c.diseases), "probability": c.probability} for c in answer.combinations],
-        "together": [{"diseases": list(t.diseases), "probability": t.probability} for t in answer.together],
+        **answer.body(),
+        "diseases": [plain(d, found.get(d.id)) for d in answer.diseases],
         "intended_use": INTENDED_USE,
         "result_sha256": answer.result_sha256,
     }
@@ -58,21 +57,4 @@ def _used(used: Used) -> Plain:
         told["given"] = used.given
     if used.origin in ("setting", "subject"):
         told["from"] = used.origin
-    return told
-
-
-def _disease(diagnosis: Diagnosis, interval: tuple[float, float] | None) -> Plain:
-    told: dict[str, Plain] = {
-        "id": diagnosis.id,
-        "label": diagnosis.entry.label,
-        "prior": diagnosis.prior,
-        "posterior": diagnosis.posterior,
-        "interval": None if interval is None else list(interval),
-        "lift": diagnosis.lift,
-        "serious": diagnosis.entry.serious,
-    }
-    if diagnosis.entry.of is not None:
-        told["of"] = diagnosis.entry.of
-    if diagnosis.states is not None:
-        told["states"] = dict(diagnosis.states)
     return told
