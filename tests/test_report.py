@@ -111,8 +111,8 @@ Of 19 numbers behind this, 5.3% were measured, 95% are judgement; 19 await a
 One disease or two?  Both Flu and MGUS: 13%. Flu without MGUS is 2.3 times as
   probable. The most probable set of all: none of the listed diseases (49%).
 
-Why? ddx explain flu · What next? ddx next · Does it fit? ddx conflict
-Names and numbers: ddx show NAME · This network: ddx about · For programs: --json
+Why? ddx explain flu · Next? ddx next · Does it fit? ddx conflict
+Numbers: ddx show NAME · This network: ddx about · For programs: --json
 """
 
 

@@ -266,8 +266,8 @@ def _unexpected(page: Page) -> list[str]:
 
 def _foot(page: Page) -> Iterator[str]:
     first = page.answer.diseases[0].id
-    yield from page.surface.wrapped(f"Why? ddx explain {first} · What next? ddx next · Does it fit? ddx conflict")
-    yield from page.surface.wrapped("Names and numbers: ddx show NAME · This network: ddx about · For programs: --json")
+    yield from page.surface.wrapped(f"Why? ddx explain {first} · Next? ddx next · Does it fit? ddx conflict")
+    yield from page.surface.wrapped("Numbers: ddx show NAME · This network: ddx about · For programs: --json")
     identity = identity_lines(page.basis, page.answer.result_sha256, page.surface)
     yield from (page.surface.faint(line) for line in identity)
 
