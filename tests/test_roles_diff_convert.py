@@ -183,6 +183,25 @@ def test_yaml_of_another_tools_network_keeps_the_distribution(tmp_path: Path, na
             assert mine[node][state] == pytest.approx(p, abs=1e-9)
 
 
+@pytest.mark.parametrize("name", ["asia", "sachs", "water"])
+def test_without_roles_every_variable_is_a_finding(
+    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file that does not say what its variables are becomes YAML all the same, and says what is left to do."""
+    source, target = tmp_path / f"{name}.bif", tmp_path / f"{name}.yaml"
+    original = read_network(bundled(name))
+    write_network(original, source)
+    assert main(["convert", str(source), str(target)]) == 0
+    assert f"{name}.roles.yaml" in capsys.readouterr().err
+    again = ddx.load(str(target))
+    assert not again.entries and set(again.lexicon.askables) == set(original.nodes)
+    mine, theirs = marginals(again.bayesnet(), {}), marginals(original, {})
+    assert max(abs(mine[n][s] - p) for n, row in theirs.items() for s, p in row.items()) < 1e-12
+    assert main(["check", str(target)]) == 0
+    assert main(["diagnose", "-n", str(target)]) == 3
+    assert "which of its variables are diseases" in capsys.readouterr().err
+
+
 def test_a_changed_number_would_be_seen(tmp_path: Path) -> None:
     """The mutant of the test above."""
     network = ddx.load("asia")
@@ -254,7 +273,6 @@ def test_an_existing_file_is_not_replaced(tmp_path: Path, capsys: pytest.Capture
     ("source", "target", "words"),
     [
         ("four-diseases", "a.yaml", "YAML already"),
-        ("plain.bif", "a.yaml", "plain.roles.yaml"),
         ("pathfinder", "a.yaml", "at most 20,000"),
         ("asia", "a.docx", "names no network format"),
         ("asia", "nosuch/a.bif", "cannot be written"),
@@ -265,9 +283,6 @@ def test_an_existing_file_is_not_replaced(tmp_path: Path, capsys: pytest.Capture
 def test_what_cannot_be_converted_is_said(
     tmp_path: Path, source: str, target: str, words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    if source == "plain.bif":
-        write_network(read_network(bundled("asia")), tmp_path / source)
-        source = str(tmp_path / source)
     assert main(["convert", source, str(tmp_path / target)]) == 3
     assert words in capsys.readouterr().err
     assert not (tmp_path / target).exists()

@@ -27,8 +27,8 @@ def convert(source: str, target: Path, network: str | None, setting: str | None,
     """Write SOURCE (a name on the shelf or a file) as TARGET, in the format that its name asks for.
 
     Networks: .bif .xmlbif .bifxml .xdsl .net .uai, also .gz, and .yaml. A clinical network is written for one setting;
-    its sources, labels and roles have no place in the other formats. YAML is written of a network of another tool that
-    has a roles file (NAME.roles.yaml beside it), which says what its diseases and findings are.
+    its sources, labels and roles have no place in the other formats. A roles file (NAME.roles.yaml) beside a network of
+    another tool says what its diseases and findings are; without one, YAML has all variables as findings.
 
     Cases: .case.yaml .json .csv .phenopacket.json .evid, from any file that -c takes. What the form cannot carry is
     told; --strict then writes nothing. Only you can read the file.
@@ -69,19 +69,19 @@ def _convert_network(source: str, target: Path, setting: str | None) -> str:
 
 def _write_yaml(network: Network, target: Path) -> None:
     from ddx.exchange.clinical import written
+    from ddx.knowledge.roles import unassigned
     from ddx.storage import write_atomically
 
-    if network.spec is None:
-        raise SpecError(
-            "the clinical format says which variables are diseases and which are findings, and this file does not",
-            where=network.name,
-            remedy=f"Put {network.name}.roles.yaml beside it; docs/how-to/use-a-network-of-another-tool.md shows how.",
-        )
-    if network.numbers is None:
-        raise SpecError("it is YAML already", where=network.name, remedy="Copy the file.")
     if target.name.endswith(".roles.yaml"):
         raise SpecError("a roles file holds no numbers", where=target.name, remedy="Choose another name.")
-    text = written(network.spec, network.bayesnet())
+    if network.spec is None:
+        text = written(unassigned(network.bayesnet(), network.name), network.bayesnet())
+        advice = f"Move them there, or put {network.name}.roles.yaml beside the file before you convert it"
+        click.echo(f"ddx: {target}: which variables are diseases is not said; all are findings. {advice}.", err=True)
+    elif network.numbers is None:
+        raise SpecError("it is YAML already", where=network.name, remedy="Copy the file.")
+    else:
+        text = written(network.spec, network.bayesnet())
     try:
         write_atomically(target, text.encode())
     except (OSError, ValueError) as fault:

@@ -47,7 +47,8 @@ def written(roles: spec.Network, network: BayesNet) -> str:
         "latents": dict(_latents(roles, network, roots)),
         "findings": {f: _finding(roles, network, f) for f in roles.findings},
     }
-    return "".join(lines({key: value for key, value in body.items() if value != {}}))
+    needed = ("diseases", "findings")
+    return "".join(lines({key: value for key, value in body.items() if value != {} or key in needed}))
 
 
 def _is_root(roles: spec.Network, network: BayesNet, name: str) -> bool:

@@ -104,6 +104,27 @@ def applied(roles: Roles, network: BayesNet, document: Document) -> spec.Network
     SpecError tells every name and state that the network does not have.
     """
     tell(document, role_faults(roles, network))
+    return _assigned(roles, network)
+
+
+def unassigned(network: BayesNet, name: str) -> spec.Network:
+    """The knowledge of a network without roles: every variable a finding to be asked, until somebody says otherwise."""
+    roles = Roles(
+        ddx="roles/1",
+        name=name,
+        version="1",
+        title=f"{name}, from a file that does not say what its variables are",
+        description="Every variable stands among the findings. Move those that are diseases or describe the patient.",
+        citation=f"The file of {name}",
+        population="not stated",
+        licence="as of the file",
+        diseases={},
+        findings={node: FindingRole(label=node, tier="history") for node in network.nodes},
+    )
+    return _assigned(roles, network)
+
+
+def _assigned(roles: Roles, network: BayesNet) -> spec.Network:
     named = {*roles.diseases, *roles.findings, *roles.context}
     latents = {
         node: spec.Latent(label=node, states=states, model=_model(network, node) if network.parents(node) else None)
