@@ -8,8 +8,9 @@ from setuptools import Extension, find_packages, setup
 
 KERNEL = Extension(
     "ddx.engine._kernel",
-    sources=["ddx/engine/kernel.c"],
-    extra_compile_args=["-O3", "-ffp-contract=off"],  # no fused multiply-add: the same digits everywhere
+    sources=["ddx/engine/c/module.c", "ddx/engine/c/passes.c", "ddx/engine/c/subsets.c"],
+    depends=["ddx/engine/c/kernel.h"],
+    extra_compile_args=["-O3", "-fvisibility=hidden", "-ffp-contract=off"],  # no fused multiply-add: the same digits
     optional=True,
     py_limited_api=True,
 )

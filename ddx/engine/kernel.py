@@ -33,7 +33,7 @@ ARRAYS = (
 
 
 class _Compiled(Protocol):
-    """What kernel.c exports; arrays go by address."""
+    """What `c/module.c` exports; arrays go by address."""
 
     def plan(
         self,

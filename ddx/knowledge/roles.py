@@ -20,7 +20,6 @@ from ddx.knowledge.bayesnet import BayesNet
 from ddx.knowledge.load import shaped, tell
 from ddx.knowledge.naming import Fault, names_once, quantity_faults, unknown_state
 
-FORM = "roles/1"
 INTENDED_USE = (
     "Teaching and comparison: the numbers are those of the authors of this network, without a source for each. "
     "Not for decisions about patients."
