@@ -14,7 +14,7 @@ from ddx.engine import ground, population, priors, view
 from ddx.engine.model import compile_network
 from ddx.errors import SpecError, UnknownName
 from ddx.knowledge import spec
-from ddx.knowledge.bayesnet import BayesNet
+from ddx.knowledge.bayesnet import BayesNet, NoisyMax, Table
 from ddx.knowledge.load import load
 from ddx.knowledge.meaning import models_of
 
@@ -187,3 +187,39 @@ def test_noisy_families_equal_their_closed_form(toy: spec.Network) -> None:
             survives *= 1.0 if state == "absent" else (1 - rates[node]) / (1 - leak)
         belief = model.posteriors({"flu": flu, "ssc": ssc, "clone": clone})
         assert belief["fever"]["present"] == pytest.approx(1 - survives, abs=1e-12)
+
+
+def test_lanes_are_the_networks_of_their_numbers(toy: spec.Network) -> None:
+    """Numbers drawn for two lanes at once give what each network gives by itself."""
+    people = population.population(toy, "general")
+    roots = priors.solve(toy, people)
+    model = models_of(toy)["fever"]
+    assert isinstance(model, spec.Noisy)
+    written, background = model.given["flu"]["present"], model.background["present"]
+    drawn = {id(written): np.array([0.9, 0.4]), id(background): np.array([0.01, 0.05])}
+    lanes = ground.Grounding(ground.Names(toy), people, roots, drawn).local_model("fever")
+    assert isinstance(lanes, NoisyMax)
+    given = {**model.given, "flu": {"present": number(0.4)}}
+    other = replace(model, given=given, background={"present": number(0.05)})
+    changed = replace(toy, findings={**toy.findings, "fever": replace(toy.findings["fever"], model=other)})
+    for lane, network in enumerate((toy, changed)):
+        alone = ground.local_model(network, people, roots, "fever")
+        assert isinstance(alone, NoisyMax)
+        for one, many in zip(alone.terms, lanes.terms, strict=True):
+            np.testing.assert_array_equal(one.values, many.values[..., lane % many.values.shape[-1]])
+    assert not np.allclose(lanes.terms[0].values[..., 0], lanes.terms[0].values[..., 1])
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_what_was_seen_is_left_out_of_tables(toy: spec.Network, whole: bool) -> None:
+    people = population.population(toy, "general")
+    roots = priors.solve(toy, people)
+    full = grounded(toy, "general").models["kind"].values  # fever, flu, kind
+    names = ground.Names(toy).left_by({"fever": 1, "kind": 0}, whole=whole)
+    cut = ground.Grounding(names, people, roots).local_model("kind")
+    assert isinstance(cut, Table)
+    expected = full[1:2, :, :, None] if whole else full[1:2, :, :1, None]
+    np.testing.assert_array_equal(cut.values, expected)
+    flu = ground.Grounding(ground.Names(toy).left_by({"sex": 1}), people, roots).local_model("flu")
+    assert isinstance(flu, Table)
+    np.testing.assert_allclose(flu.values[..., 0], grounded(toy, "general").models["flu"].values[1:2], atol=1e-15)

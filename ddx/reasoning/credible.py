@@ -1,33 +1,28 @@
 """How sure are the posteriors, given how sure the numbers are? Every number drawn anew, again and again.
 
-Each number of the network is drawn from the distribution behind it (`uncertainty`: its counts, its interval or its
-grade), the table of its variable is made anew, and the case is answered exactly. What is held: see `regrounding`.
+Each number that bears on the case is drawn from the distribution behind it (`uncertainty`: its counts, its interval or
+its grade), independently in every draw but for the numbers of one row, which are drawn together. The tables that the
+evidence leaves are made for all draws at once, and the case is answered exactly in each, a lane of the engine for every
+draw. What is held: see `regrounding`.
 
-For every variable VARIANTS tables are drawn, and a draw picks one of each at random: variables are independent, numbers
-of one variable are drawn together. Intervals are those of 90 %, and widened to hold the point estimate where they miss
-it (a point estimate is not a median).
+Intervals are those of 90 %, and widened to hold the point estimate where they miss it (a point estimate is not a
+median).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from ddx.engine import ground
+from ddx.engine.cut import CutNetwork, Form, How, seen_in
+from ddx.engine.evidence_tree import RESCALED_BELOW_NATS
 from ddx.engine.model import Model
-from ddx.engine.retable import flat_tables
-from ddx.errors import ImpossibleEvidence
-from ddx.knowledge import spec
-from ddx.knowledge.bayesnet import LocalModel
 from ddx.knowledge.lexicon import Entry
 from ddx.network import Network
 from ddx.reasoning.basis import Basis, Plain, basis_of
-from ddx.reasoning.derivatives import Sliced
 from ddx.reasoning.differential import listed
-from ddx.reasoning.numbers import Parameter, with_value
 from ddx.reasoning.regrounding import Regrounding
 from ddx.reasoning.shown import Bar, Shown
 from ddx.reasoning.uncertainty import LEVELS, draws
@@ -35,9 +30,8 @@ from ddx.reasoning.understanding import Understood
 
 Floats = npt.NDArray[np.float64]
 
-DRAWS = 256
-VARIANTS = 32
-MOST_OF_ROW = 0.999  # numbers drawn for one row are scaled down where they come to more
+DRAWS = 1000
+FORMS = tuple(Form(largest, split=True) for largest in (1 << 16, 10000))  # tried; the least work is taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +98,7 @@ def credible(network: Network, model: Model, understood: Understood, *, count: i
     belief = model.posteriors(understood.evidence)
     entries = listed(network, model)
     now = np.array([sum(belief[e.node][s] for s in e.states) for e in entries])
-    drawn = posteriors_drawn(network, model, understood, (entries, count, seed))
+    drawn = posteriors_drawn(network, model, understood, count=count, seed=seed)
     low, median, high = np.quantile(drawn, [LEVELS[0], 0.5, LEVELS[1]], axis=0)
     ranks = np.argsort(np.argsort(-drawn, axis=1, kind="stable"), axis=1)  # (draws, entries)
     order = np.argsort(-now, kind="stable")
@@ -126,93 +120,25 @@ def credible(network: Network, model: Model, understood: Understood, *, count: i
     return Credible(basis, tuple(found), float((ranks[:, order[0]] == 0).mean()), count, seed)
 
 
-def posteriors_drawn(
-    network: Network, model: Model, understood: Understood, asked: tuple[Sequence[Entry], int, int]
-) -> Floats:
-    """(draws, entries) P(entry present | evidence), each with its own numbers."""
-    entries, count, seed = asked
-    rng = np.random.default_rng(seed)
+def posteriors_drawn(network: Network, model: Model, understood: Understood, *, count: int, seed: int) -> Floats:
+    """(draws, diseases) P(disease present | evidence), each draw with numbers of its own."""
     numbers = Regrounding(network, model, understood.setting)
-    index = {node: i for i, node in enumerate(model.nodes)}
-    nodes = list(dict.fromkeys(e.node for e in entries))
-    sliced = Sliced(model, model.likelihood(understood.evidence), [index[n] for n in nodes])
-    base = sliced.tables(model.structure.tables)
-    variants = _variants(numbers, sliced, min(count, VARIANTS), rng)
-    chosen = {node: rng.integers(0, len(tables), count) for node, tables in variants.items()}
-    found = np.empty((count, len(entries)))
-    for k in range(count):
-        tables = list(base)
-        for node, drawn in variants.items():
-            for place, table in drawn[int(chosen[node][k])].items():
-                tables[place] = table
-        total, joints = sliced.joints(tables)
-        if not total > 0:
-            raise ImpossibleEvidence(understood.evidence)
-        joints.update({v: total * np.eye(sliced.cards[v])[s] for v, s in sliced.observed.items()})
-        found[k] = [_present(model, joints[index[e.node]], e) / total for e in entries]
-    return found
+    seen = seen_in(model.offsets, model.likelihood(understood.evidence))
+    entries = listed(network, model)
+    kept = list(dict.fromkeys(e.node for e in entries))
+    nodes = numbers.bearing([*seen.states, *seen.soft, *kept])
+    drawn = draws(numbers.rows_of(nodes), count, np.random.default_rng(seed))
+    grounding = numbers.grounding(drawn, numbers.names.left_by(seen.states))
+    families = {node: grounding.local_model(node) for node in nodes}
+    cards = {node: len(states) for node, states in model.states.items()}
+    rescaled = model.posteriors(understood.evidence).log_evidence < RESCALED_BELOW_NATS
+    case = CutNetwork(families, cards, seen, kept, How(FORMS, rescaled=rescaled))
+    probability = {node: np.eye(cards[node])[s][:, None] for node, s in seen.states.items()}
+    probability.update(case.posteriors(count))
+    return np.stack([np.broadcast_to(_present(model, probability[e.node], e), count) for e in entries], axis=1)
 
 
-def _present(model: Model, joint: Floats, entry: Entry) -> float:
-    return float(sum(joint[i] for i, s in enumerate(model.states[entry.node]) if s in entry.states))
-
-
-def _variants(
-    numbers: Regrounding, sliced: Sliced, count: int, rng: np.random.Generator
-) -> dict[str, list[dict[int, Floats]]]:
-    """For each variable whose numbers matter, so many drawn versions of its cut tables, by place among the slices."""
-    of_factor = {s.factor: k for k, s in enumerate(sliced.slices)}
-    by_node: dict[str, list[Parameter]] = {}
-    for p in numbers.varied:
-        if any(f in of_factor for f in numbers.factors(p)):
-            by_node.setdefault(p.node, []).append(p)
-    found = {}
-    for node, own in by_node.items():
-        values = np.stack([draws(p.number, count, rng) for p in own], axis=1)  # (variants, numbers)
-        if not (values != [p.value for p in own]).any():
-            continue
-        found[node] = [_tables(numbers, sliced, of_factor, (node, _redrawn(numbers, own, row))) for row in values]
-    return found
-
-
-def _redrawn(numbers: Regrounding, own: Sequence[Parameter], values: Floats) -> LocalModel:
-    """P(variable | parents) with all of its numbers drawn anew."""
-    drawn = dict(zip(own, values.tolist(), strict=True))
-    node = own[0].node
-    if own[0].place[0] == "settings":
-        roots = numbers.roots
-        for p, value in drawn.items():
-            roots = replace(roots, odds={**roots.odds, node: numbers.shifted_odds(p, value, roots.odds[node])})
-        return ground.local_model(numbers.family(node), numbers.people, roots, node)
-    network = numbers.family(node)
-    for p, value in _within_rows(drawn).items():
-        network = with_value(network, p, value)
-    return ground.local_model(network, numbers.people, numbers.roots, node)
-
-
-def _within_rows(drawn: Mapping[Parameter, float]) -> dict[Parameter, float]:
-    """The numbers of one row scaled down where they come to more than a whole."""
-    sums: dict[tuple[str | int, ...], float] = {}
-    for p, value in drawn.items():
-        if isinstance(p.number, spec.Number):
-            sums[p.place[:-1]] = sums.get(p.place[:-1], 0.0) + value
-    return {
-        p: value * MOST_OF_ROW / sums[p.place[:-1]] if sums.get(p.place[:-1], 0.0) > MOST_OF_ROW else value
-        for p, value in drawn.items()
-    }
-
-
-def _tables(
-    numbers: Regrounding, sliced: Sliced, of_factor: Mapping[int, int], drawn: tuple[str, LocalModel]
-) -> dict[int, Floats]:
-    """The cut tables of a drawn variable, by place among the slices."""
-    node, local = drawn
-    model = numbers.model
-    flat = flat_tables(model.network, model.structure, model.parts, {node: local})[0]
-    start = model.structure.factor_start
-    found = {}
-    for f in range(*model.parts.of_node[node]):
-        if f in of_factor:
-            whole = flat[start[f] : start[f + 1]].reshape([sliced.cards[v] for v in model.parts.scopes[f]])
-            found[of_factor[f]] = sliced.slices[of_factor[f]].cut(whole).copy()
-    return found
+def _present(model: Model, probability: Floats, entry: Entry) -> Floats:
+    """(draws,) that the entry is present, from its node (states, draws)."""
+    present: Floats = probability[[s in entry.states for s in model.states[entry.node]]].sum(axis=0)
+    return present

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, is_dataclass, replace
+from dataclasses import dataclass
 
 from ddx.knowledge import spec
 from ddx.knowledge.meaning import cause_states
@@ -53,34 +53,10 @@ def parameters(network: spec.Network) -> tuple[Parameter, ...]:
     return tuple(found)
 
 
-def with_value(network: spec.Network, parameter: Parameter, value: float) -> spec.Network:
-    """The same network with another value for one number."""
-    changed: object
-    if isinstance(parameter.number, spec.Number):
-        changed = replace(parameter.number, p=value)
-    else:
-        changed = replace(parameter.number, value=value)
-    found = _put(network, parameter.place, changed)
-    assert isinstance(found, spec.Network)
-    return found
-
-
-def size_of_change(p: Parameter, value: float) -> float:
-    """How far a number is moved: the difference of its logits, or of the logarithms of an odds ratio."""
-    if p.state == "any effect":
-        return abs(math.log(value / p.value))
-    return abs(logit(value) - logit(p.value))
-
-
 def logit(t: float) -> float:
     """Log odds of a probability, in nats; finite at 0 and 1."""
     bounded = min(max(t, 1e-12), 1 - 1e-12)
     return math.log(bounded) - math.log1p(-bounded)
-
-
-def expit(x: float) -> float:
-    """The probability with these log odds."""
-    return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
 
 
 def _below(value: object, place: Place) -> Iterator[tuple[Place, Numbered]]:
@@ -96,19 +72,6 @@ def _below(value: object, place: Place) -> Iterator[tuple[Place, Numbered]]:
         names: tuple[str, ...] = tuple(type(value).__slots__)
         for name in names:
             yield from _below(getattr(value, name), (*place, name))
-
-
-def _put(value: object, place: Place, new: object) -> object:
-    if not place:
-        return new
-    step, rest = place[0], place[1:]
-    if isinstance(value, dict):
-        return {**value, step: _put(value[step], rest, new)}
-    if isinstance(value, tuple):
-        assert isinstance(step, int)
-        return (*value[:step], _put(value[step], rest, new), *value[step + 1 :])
-    assert is_dataclass(value) and not isinstance(value, type)
-    return replace(value, **{str(step): _put(getattr(value, str(step)), rest, new)})
 
 
 def _parameter(network: spec.Network, place: Place, number: Numbered) -> Parameter:

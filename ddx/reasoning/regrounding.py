@@ -1,37 +1,45 @@
-"""What would the tables be, were a number of the network another? One number changed, its variable's table made anew.
+"""What would the tables be, were the numbers of the network others? Any of them, for many sets of numbers at once.
 
-Numbers of the findings, of latent states and of diseases with causes act through the table of their own variable; a
-prior of the setting scales the odds of its root. What the compiler solved for (the roots of a setting that states its
-patients given their complaint) is held as solved, and the numbers of the complaint itself are not varied: solved anew,
-they would leave the stated priors where they are.
+Numbers of the findings, of latent states and of diseases with causes act through the table of their own variable, the
+profile of a disease through its root; a prior of the setting scales the odds of its root (against absence) as its own
+odds change, a share of the patients that of its context. What the compiler solved for (the roots of a setting that
+states its patients given their complaint) is held as solved, and the numbers of the complaint itself are not varied:
+solved anew, they would leave the stated priors where they are.
+
+The number in a row that leaves a state out takes from that state; in a row that leaves none out, the others keep their
+proportions.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+import math
+from collections.abc import Iterable, Mapping
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from ddx.engine import ground, population, priors
+from ddx.engine import population
+from ddx.engine.ground import AS_WRITTEN, Drawn, Grounding, Names, Roots
 from ddx.engine.model import Model
-from ddx.engine.retable import flat_tables
+from ddx.engine.solved import roots_of
 from ddx.errors import SpecError
 from ddx.knowledge import spec
-from ddx.knowledge.arcs import parents_of
-from ddx.knowledge.bayesnet import LocalModel
-from ddx.knowledge.meaning import models_of
+from ddx.knowledge.bayesnet import BayesNet, LocalModel, Table
 from ddx.network import Network
-from ddx.reasoning.numbers import Parameter, Place, parameters, with_value
+from ddx.reasoning.numbers import Parameter, Place, logit, parameters
+from ddx.reasoning.uncertainty import Row
 
 Floats = npt.NDArray[np.float64]
 
 LEAST, MOST = 1e-9, 1.0 - 1e-9  # a probability is varied between these
 LARGEST_RATIO = 1e6
+MOST_STEPS, AGREES = 50, 1e-9  # of making a root as common as before
+WHOLE = 1e-9  # a row whose numbers come this close to 1 leaves nothing out
 
 
 class Regrounding:
-    """The numbers of one setting, and what the tables of a compiled model become when one of them changes."""
+    """The numbers of one setting that act, and the families of the network when they change."""
 
     def __init__(self, network: Network, model: Model, setting: str | None) -> None:
         if network.spec is None or network.spec.view is not None:
@@ -40,92 +48,236 @@ class Regrounding:
             raise SpecError(message, where=network.name, remedy="Ask the clinical network that it builds on.")
         self.spec, self.model = network.spec, model
         self.people = population.population(network.spec, network.chosen_setting(setting))
-        self.roots = priors.solve(network.spec, self.people)
+        self.roots = roots_of(network.spec, self.people, model.network)
+        self.names = Names(network.spec)
         self.setting = self.people.name
-        self._families: dict[str, spec.Network] = {}
-        self._modelled = set(models_of(network.spec))
+        self._plain = Grounding(self.names, self.people, self.roots)
+        self._spread_over = {
+            node: tuple(p.context for p in disease.profile)
+            for node, disease in network.spec.diseases.items()
+            if disease.profile and disease.model is None
+        }
+        self._chain = _chain(network.spec, self.setting)
         self.varied = tuple(p for p in parameters(network.spec) if self._acts(p))
+
+    @cached_property
+    def rows(self) -> Mapping[str, tuple[Row, ...]]:
+        """Variable -> its numbers that act, each with those that it makes a distribution with."""
+        groups: dict[str, dict[Place, list[Parameter]]] = {}
+        for p in self.varied:
+            groups.setdefault(p.node, {}).setdefault(self._group(p), []).append(p)
+        return {
+            node: tuple(Row(tuple(own), self._rest(own)) for own in by_place.values())
+            for node, by_place in groups.items()
+        }
+
+    def rows_of(self, nodes: Iterable[str]) -> list[Row]:
+        """The rows of these variables."""
+        chosen = set(nodes)
+        return [row for node, own in self.rows.items() if node in chosen for row in own]
+
+    def row_of(self, p: Parameter) -> Row:
+        """The row that a number stands in."""
+        return self._row_of_number[id(p.number)]
+
+    @cached_property
+    def _row_of_number(self) -> Mapping[int, Row]:
+        return {id(p.number): row for rows in self.rows.values() for row in rows for p in row.numbers}
+
+    def bearing(self, nodes: Iterable[str]) -> list[str]:
+        """These variables and everything above them, in the order of the network."""
+        above = _above(self.model.network, nodes)
+        return [node for node in self.model.nodes if node in above]
+
+    def size_of_change(self, p: Parameter, value: float) -> float:
+        """How far a number is moved: the largest difference of logits in its row, or of the logarithms of a ratio."""
+        if isinstance(p.number, spec.OddsRatio):
+            return abs(math.log(value / p.value))
+        row = self.row_of(p)
+        moved = [(p.value, value)]
+        if row.rest > 0:
+            moved.append((row.rest, row.rest + p.value - value))
+        elif p.value < 1:
+            moved += [(q.value, q.value * (1 - value) / (1 - p.value)) for q in row.numbers if q is not p]
+        return max(abs(logit(new) - logit(old)) for old, new in moved)
+
+    def bounds(self, p: Parameter) -> tuple[float, float]:
+        """Between what the number can be varied."""
+        if isinstance(p.number, spec.OddsRatio):
+            return 1 / LARGEST_RATIO, LARGEST_RATIO
+        row = self.row_of(p)
+        others = sum(q.value for q in row.numbers if q is not p) if row.rest > 0 else 0.0
+        return LEAST, max(p.value, MOST - others)
+
+    def is_smooth(self, p: Parameter) -> bool:
+        """Whether few values tell how its table depends on a number: rates, rows, shares of a context; not what scales
+        odds or moves every link at once (priors, ratios, profiles, backgrounds)."""
+        if p.place[0] == "settings":
+            return p.place[2] == "context"
+        return p.place[2] == "model" and p.place[3] in ("given", "rows", "otherwise", "strata")
+
+    def changed_with(self, node: str) -> list[str]:
+        """The variables whose tables the numbers of one change: itself; with a context, the roots spread over it."""
+        return [node, *(n for n, contexts in self._spread_over.items() if node in contexts)]
+
+    def moved(self, p: Parameter, values: Floats) -> dict[int, Floats]:
+        """id of a number -> its values (lanes,) when one number takes these values: itself and others of its row."""
+        row = self.row_of(p)
+        found = {id(p.number): values}
+        if row.rest == 0 and len(row.numbers) > 1 and p.value < 1:
+            scale = (1 - values) / (1 - p.value)
+            found |= {id(q.number): q.value * scale for q in row.numbers if q is not p}
+        return found
+
+    def grounding(self, drawn: Drawn = AS_WRITTEN, names: Names | None = None) -> Grounding:
+        """The families with these numbers; `names` tell which states evidence leaves."""
+        roots = self._drawn_roots(drawn) if drawn else self.roots
+        return Grounding(names or self.names, self.people, roots, drawn)
+
+    def _drawn_roots(self, drawn: Drawn) -> Roots:
+        """The roots with the odds of every drawn prior, and the shares of every drawn context, changed as their own."""
+        if drawn.keys().isdisjoint(self._of_roots):
+            return self.roots
+        mix, odds, backgrounds = dict(self.roots.mix), dict(self.roots.odds), dict(self.roots.backgrounds)
+        factors = {
+            node: self._factor(node, row, drawn)
+            for node, row in self._stated
+            if any(id(p.number) in drawn for p in row.numbers)
+        }
+        for node, factor in factors.items():
+            if node in mix:
+                mix[node] = _scaled(mix[node], factor)
+            elif node in odds:
+                odds[node] = odds[node][:, None] * (factor / factor[0])
+            elif node in backgrounds:
+                backgrounds[node] = _scaled(backgrounds[node], factor)
+        for node, contexts in self._spread_over.items():
+            if not factors.keys().isdisjoint((node, *contexts)) or not drawn.keys().isdisjoint(self._profiles[node]):
+                odds[node] = self._as_common(Roots(mix, odds, backgrounds), drawn, node)
+        return Roots(mix, odds, backgrounds)
+
+    def _as_common(self, roots: Roots, drawn: Drawn, node: str) -> Floats:
+        """(states, lanes) base odds with which a root is as common as before, though spread anew over its contexts."""
+        before = _over_contexts(self._plain.local_model(node), self.roots.mix)
+        written, odds = self.roots.odds[node][:, None], roots.odds[node]
+        odds = odds if odds.ndim == 2 else odds[:, None]
+        wanted = before / before[0] * (odds / written)
+        weights = Grounding(self.names, self.people, Roots({}, {node: np.ones(len(odds))}, {}), drawn).local_model(node)
+        assert isinstance(weights, Table)
+        for _ in range(MOST_STEPS):
+            table = weights.values * odds
+            reached = _over_contexts(Table(weights.parents, table / table.sum(axis=-2, keepdims=True)), roots.mix)
+            step = wanted / (reached / reached[0])
+            odds = odds * step
+            if np.abs(step - 1).max() < AGREES:
+                break
+        return odds
+
+    @cached_property
+    def _stated(self) -> list[tuple[str, Row]]:
+        """The rows of the setting: priors, shares of contexts, backgrounds."""
+        return [(n, row) for n, rows in self.rows.items() for row in rows if row.numbers[0].place[0] == "settings"]
+
+    @cached_property
+    def _profiles(self) -> Mapping[str, frozenset[int]]:
+        """Root -> the numbers of its profiles."""
+        return {
+            node: frozenset(
+                id(p.number) for row in self.rows.get(node, ()) for p in row.numbers if "profile" in p.place
+            )
+            for node in self._spread_over
+        }
+
+    @cached_property
+    def _of_roots(self) -> frozenset[int]:
+        """All numbers that act through roots."""
+        stated = frozenset(id(p.number) for _, row in self._stated for p in row.numbers)
+        return stated.union(*self._profiles.values())
+
+    def _factor(self, node: str, row: Row, drawn: Drawn) -> Floats:
+        """(states, lanes) drawn / written, of the states that a row of the setting names and of what it leaves out."""
+        states = self.names.states[node]
+        values = [drawn.get(id(p.number), np.array([p.value])) for p in row.numbers]
+        rest = np.maximum(1.0 - sum(values, start=np.zeros(1)), 0.0)
+        factor = np.ones((len(states), max(len(v) for v in values)))
+        if row.rest > 0:
+            factor[...] = rest / row.rest
+        for p, value in zip(row.numbers, values, strict=True):
+            factor[states.index(p.state)] = value / p.value
+        return factor
 
     def _acts(self, p: Parameter) -> bool:
         complaint = self.people.complaint
-        if p.place[0] == "settings":
-            return p.place[1] == self.setting and p.place[2] == "priors" and p.node not in self._modelled
-        if p.place[2] != "model" or (complaint is not None and p.node == complaint.finding):
+        if complaint is not None and p.node == complaint.finding:
             return False
+        if p.place[0] == "settings":
+            return self._of_setting(p)
         replaced = p.node in self.roots.backgrounds or p.node in self.people.backgrounds
-        return not (p.place[3] == "background" and replaced)
+        return p.place[2] == "profile" or not (p.place[3] == "background" and replaced)
 
-    def is_linear(self, p: Parameter) -> bool:
-        """Whether tables are linear in the number, so that posteriors are (a t + b) / (c t + d) in it."""
-        return p.place[2] == "model" and p.place[3] in ("given", "rows", "otherwise")
+    def _of_setting(self, p: Parameter) -> bool:
+        """Whether a number of a setting is in force: of the nearest setting that states it, and not solved for."""
+        kind, key = str(p.place[2]), str(p.place[3])
+        if kind == "complaint" or not 0 < p.value < 1:
+            return False
+        stating = next((n for n in self._chain if key in getattr(self.spec.settings[n], kind)), None)
+        return stating == p.place[1] and not (kind == "backgrounds" and p.node in self.roots.backgrounds)
 
-    def bounds(self, p: Parameter) -> tuple[float, float]:
-        """Between what the number can be varied: states of its row named beside it keep theirs."""
-        if isinstance(p.number, spec.OddsRatio):
-            return 1 / LARGEST_RATIO, LARGEST_RATIO
-        others = self._beside(p)
-        return LEAST, max(p.value, MOST - others)
+    def _group(self, p: Parameter) -> Place:
+        """What numbers of one distribution share: the place of their row, or the priors of one variable."""
+        if p.place[0] == "settings" and p.place[2] == "priors":
+            return ("priors", p.node)
+        if isinstance(p.number, spec.OddsRatio) or self._is_rate(p):
+            return p.place
+        return p.place[:-1]
 
-    def local(self, p: Parameter, value: float) -> LocalModel:
-        """P(variable | parents) with another value of the number."""
-        if p.place[0] == "settings":
-            return ground.local_model(self.family(p.node), self.people, self._shifted(p, value), p.node)
-        return ground.local_model(with_value(self.family(p.node), p, value), self.people, self.roots, p.node)
+    def _is_rate(self, p: Parameter) -> bool:
+        if p.place[0] != "diseases" or p.place[2] != "profile":
+            return False
+        return self.spec.diseases[p.node].profile[int(p.place[3])].kind == "rate"
 
-    def family(self, node: str) -> spec.Network:
-        """The network cut down to a variable and what it depends on: all that its table is made from."""
-        if node not in self._families:
-            kept = {node, *parents_of(self.spec, node)}
-            whole = self.spec
-            self._families[node] = replace(
-                whole,
-                context={n: b for n, b in whole.context.items() if n in kept},
-                diseases={n: b for n, b in whole.diseases.items() if n in kept},
-                latents={n: b for n, b in whole.latents.items() if n in kept},
-                findings={n: b for n, b in whole.findings.items() if n in kept},
-            )
-        return self._families[node]
-
-    def flat(self, p: Parameter, value: float) -> Floats:
-        """All tables of the model, flat, with another value of the number."""
-        changed = {p.node: self.local(p, value)}
-        flat: Floats = flat_tables(self.model.network, self.model.structure, self.model.parts, changed)[0]
-        return flat
-
-    def factors(self, p: Parameter) -> range:
-        """The tables that the number acts on."""
-        first, last = self.model.parts.of_node[p.node]
-        return range(first, last)
-
-    def _shifted(self, p: Parameter, value: float) -> ground.Roots:
-        """The roots with the odds of one prior changed as its own odds are."""
-        row = self.shifted_odds(p, value, self.roots.odds[p.node])
-        return replace(self.roots, odds={**self.roots.odds, p.node: row})
-
-    def shifted_odds(self, p: Parameter, value: float, odds: Floats) -> Floats:
-        """(states,) base odds with those of one prior changed as its own odds are."""
-        row: Floats = odds.copy()
-        row[self.model.states[p.node].index(p.state)] *= value * (1 - p.value) / (p.value * (1 - value))
-        return row
-
-    def _beside(self, p: Parameter) -> float:
-        """The sum of the other numbers of the same row."""
-        if p.place[0] == "settings":
-            return 0.0
-        row = _at(self.spec, p.place[:-1])
-        if not isinstance(row, dict):
-            return 0.0
-        return float(sum(n.value for state, n in row.items() if state != p.place[-1]))
+    def _rest(self, numbers: list[Parameter]) -> float:
+        """What the state that a row leaves out takes; 0 where it names all."""
+        p, count = numbers[0], len(numbers)
+        if isinstance(p.number, spec.OddsRatio) or self._is_rate(p):
+            return 1.0 - p.value
+        states = self.names.states[p.given if p.place[2] == "profile" else p.node]
+        named = len([s for s in states if s != "not_applicable"]) == count
+        rest = 1.0 - sum(q.value for q in numbers)
+        return 0.0 if named or rest < WHOLE else rest
 
 
-def _at(value: object, place: Place) -> object:
-    """What stands at a place of the file."""
-    for step in place:
-        if isinstance(value, dict):
-            value = value[step]
-        elif isinstance(step, int):
-            assert isinstance(value, tuple)
-            value = value[step]
-        else:
-            value = getattr(value, step)
-    return value
+def _chain(network: spec.Network, setting: str) -> tuple[str, ...]:
+    """The setting and those it inherits from, nearest first."""
+    names = [setting]
+    while (parent := network.settings[names[-1]].inherits) is not None:
+        names.append(parent)
+    return tuple(names)
+
+
+def _above(network: BayesNet, nodes: Iterable[str]) -> set[str]:
+    found: set[str] = set()
+    waiting = list(nodes)
+    while waiting:
+        node = waiting.pop()
+        if node not in found:
+            found.add(node)
+            waiting += network.parents(node)
+    return found
+
+
+def _over_contexts(model: LocalModel, mix: Mapping[str, Floats]) -> Floats:
+    """(states, lanes) P(root), its contexts independent and mixed so."""
+    assert isinstance(model, Table)
+    values = model.values
+    for context in model.parents:
+        share = mix[context] if mix[context].ndim == 2 else mix[context][:, None]
+        values = (values * share.reshape([len(share), *[1] * (values.ndim - 2), share.shape[-1]])).sum(axis=0)
+    return values
+
+
+def _scaled(row: Floats, factor: Floats) -> Floats:
+    """(states, lanes) a distribution times a factor, summing to 1."""
+    scaled: Floats = row[:, None] * factor
+    scaled /= scaled.sum(axis=0)
+    return scaled

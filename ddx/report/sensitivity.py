@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ddx.network import Network
 from ddx.reasoning.basis import Plain
-from ddx.reasoning.sensitivity import FindingFlip, NumberFlip, Sensitivity
+from ddx.reasoning.flips import FindingFlip, NumberFlip
+from ddx.reasoning.sensitivity import Sensitivity
 from ddx.report import phrases
 from ddx.report.figures import percent
 from ddx.report.frame import basis_of_number, page

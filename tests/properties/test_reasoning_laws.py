@@ -12,18 +12,15 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ddx.engine.belief import Layout
-from ddx.engine.model import Model, compile_network
+from ddx.engine.model import compile_network
 from ddx.knowledge.bayesnet import BayesNet, Table
 from ddx.knowledge.lexicon import Entry
-from ddx.knowledge.spec import Number, OddsRatio, Series
 from ddx.reasoning.conflict import pulls
-from ddx.reasoning.derivatives import Sliced, by_factor
 from ddx.reasoning.information import entropies_bits, information_bits
 from ddx.reasoning.odds import log_odds
 from ddx.reasoning.shapley import shapley
-from ddx.reasoning.uncertainty import beta_of, draws, interval
 from oracle.joint import posteriors
-from properties.strategies import cases, networks
+from properties.strategies import cases
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -153,67 +150,6 @@ def test_log_odds_are_those_of_the_posterior(case: tuple[BayesNet, dict[str, str
 
 
 @quick
-@given(networks(), st.integers(0, 10**6))
-def test_derivatives_are_difference_quotients(net: BayesNet, seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    model = compile_network(net, effort=0)
-    node = net.nodes[int(rng.integers(len(net.nodes)))]
-    column = model.likelihood({node: net.states[node][-1]})
-    sliced = Sliced(model, column)
-    tables = sliced.tables(model.structure.tables)
-    total, gradients = sliced.gradient(tables)
-    log_evidence = model.lanes(column[:, None], marginals=False).log_evidence[0]
-    assume(log_evidence > -30)
-    assert total == pytest.approx(math.exp(log_evidence), rel=1e-9)
-    for table, gradient in zip(tables, gradients, strict=True):
-        assert float((table * gradient).sum()) == pytest.approx(total, rel=1e-9)  # every table is linear
-        if table.size:
-            at = tuple(int(rng.integers(n)) for n in table.shape)
-            nudged = [np.array(t) for t in tables]
-            k = next(i for i, t in enumerate(tables) if t is table)
-            nudged[k][at] += 0.25
-            change = (sliced.forward(nudged)[0] - total) / 0.25
-            assert change == pytest.approx(float(gradient[at]), rel=1e-7, abs=1e-12)
-    whole = by_factor(sliced, gradients)
-    assert set(whole) == {s.factor for s in sliced.slices}
-
-
-@quick
-@given(st.integers(0, 10**6))
-def test_three_points_of_a_sensitivity_function_predict_the_fourth(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    model, base = two_effects(rng)
-    ts = [0.2, 0.5, 0.7, 0.9]
-    ys = [posterior_with(model, base, t) for t in ts]
-    rows = [[t, 1.0, -t * y] for t, y in zip(ts[:3], ys[:3], strict=True)]
-    try:
-        a, b, c = np.linalg.solve(rows, ys[:3])  # (a t + b) / (c t + 1)
-    except np.linalg.LinAlgError:
-        return
-    assert (a * ts[3] + b) / (c * ts[3] + 1) == pytest.approx(ys[3], abs=1e-9)
-    assert (a * ts[3] + b) / (c * ts[3] + 1.1) != pytest.approx(ys[3], abs=1e-9)
-
-
-def two_effects(rng: np.random.Generator) -> tuple[Model, Floats]:
-    """A disease with two effects, and the table of the first."""
-    states = dict.fromkeys(("d", "f", "g"), ("absent", "present"))
-    table = rng.dirichlet(np.ones(2), 2)
-    models = {
-        "d": Table((), rng.dirichlet(np.ones(2))),
-        "f": Table(("d",), table),
-        "g": Table(("d",), rng.dirichlet(np.ones(2), 2)),
-    }
-    return compile_network(BayesNet.build("two", states, dict(models)), effort=0), table
-
-
-def posterior_with(model: Model, base: Floats, t: float) -> float:
-    table = base.copy()
-    table[1] = 1 - t, t
-    changed = model.with_tables({"f": table})
-    return changed.posteriors({"f": "present", "g": "present"})["d"]["present"]
-
-
-@quick
 @given(st.integers(0, 10**6))
 def test_no_conflict_between_independent_findings(seed: int) -> None:
     """Alone, and given a third finding that makes them independent; without it they do pull (a mutant)."""
@@ -237,30 +173,6 @@ def test_no_conflict_between_independent_findings(seed: int) -> None:
     assert free.together_nats == pytest.approx([both], abs=1e-9)
     assert free.total_nats == pytest.approx(sum(log_p) - both, abs=1e-9)
     assert free.total_nats > 1e-3  # one speaks for c, the other against it
-
-
-@quick
-@given(st.integers(0, 200), st.integers(1, 300))
-def test_an_interval_holds_its_number_and_shrinks_with_counts(k: int, more: int) -> None:
-    few = Number(k=k, n=k + more, source="s", grade="measured")
-    many = Number(k=20 * k + 10, n=20 * (k + more) + 20, source="s", grade="measured")
-    for number in (few, many):
-        low, high = interval(number)
-        assert low <= number.value <= high
-    if k > 0:
-        wide, narrow = interval(few), interval(many)
-        assert narrow[1] - narrow[0] < wide[1] - wide[0]
-
-
-def test_draws_have_the_mean_of_the_number() -> None:
-    rng = np.random.default_rng(1)
-    series = (Series(k=3, n=10, source="a"), Series(k=9, n=30, source="b"))
-    number = Number(series=series, grade="measured")
-    assert beta_of(number) == pytest.approx((12.5, 28.5))
-    assert draws(number, 20_000, rng).mean() == pytest.approx(number.value, abs=0.005)
-    ratio = OddsRatio(value=3.0, lo=2.0, hi=4.5, source="s", grade="measured")
-    assert np.median(draws(ratio, 20_000, rng)) == pytest.approx(3.0, rel=0.02)
-    assert (draws(Number(p=1.0, source="definition", grade="judgement"), 10, rng) == 1.0).all()
 
 
 def test_the_strategies_name_layouts_as_the_engine_does() -> None:
