@@ -76,7 +76,8 @@ def with_counts(network: Network, size: int) -> Network:
         for p in parameters(network.spec)
         if isinstance(p.number, spec.Number) and p.place[2] != "complaint"
     }
-    return replace(network, spec=with_values(network.spec, values))
+    changed = with_values(network.spec, values)
+    return replace(network, read_spec=lambda: changed)
 
 
 def widths(size: int) -> list[float]:

@@ -133,7 +133,8 @@ def test_a_rate_below_its_background_has_no_slope() -> None:
     q = toy(*FINDINGS)
     assert q.network.spec is not None
     fever = next(p for p in parameters(q.network.spec) if p.where == "findings.fever.model.given.flu.present")
-    changed = replace(q.network, spec=replace(with_values(q.network.spec, {fever: 0.004}), default_setting="general"))
+    lower = with_values(q.network.spec, {fever: 0.004})
+    changed = replace(q.network, read_spec=lambda: lower)
     said = replace(q.understood, setting="general")
     model = compile_network(changed.bayesnet("general"), events=q.model.events, effort=0)
     answer = sensitivity(changed, model, said, entry(q, "flu"))

@@ -19,7 +19,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from ddx.engine.evidence_tree import EvidenceTree, Floats, Scope
+from ddx.engine.evidence_tree import EvidenceTree, Floats, Room, Scope
 from ddx.errors import TooLarge
 from ddx.knowledge.bayesnet import LocalModel, NoisyMax, Table
 
@@ -214,13 +214,13 @@ class CutNetwork:
 
     def posteriors(self, lanes: int) -> dict[str, Floats]:
         """P(every state of each variable kept | evidence), (states, lanes); zeros in a lane where it is impossible."""
-        width = self.tree.width
-        parts = [self._posteriors(slice(k, min(k + width, lanes))) for k in range(0, lanes, width)]
+        width, room = self.tree.width, Room()
+        parts = [self._posteriors(slice(k, min(k + width, lanes)), room) for k in range(0, lanes, width)]
         return {v: np.concatenate([part[v] for part in parts], axis=1) for v in self.kept}
 
-    def _posteriors(self, lanes: slice) -> dict[str, Floats]:
+    def _posteriors(self, lanes: slice, room: Room) -> dict[str, Floats]:
         tables = self.tables(lanes)
-        found = self.tree.derivatives(tables)
+        found = self.tree.derivatives(tables, room)
         total = np.where(found.total > 0, found.total, 1.0)
         shape = lanes.stop - lanes.start
         return {

@@ -27,7 +27,6 @@ from ddx.errors import TooLarge
 Floats = npt.NDArray[np.float64]
 Scope = tuple[Hashable, ...]
 
-EFFORT = 0  # noisy restarts in the search for an order; the order is used once
 LARGEST = 1 << 24  # entries of one product, of one lane
 CHUNK_BYTES = 4 << 20  # of the largest product of a chunk of lanes
 FEWEST, MOST = 8, 128  # lanes of a chunk
@@ -78,6 +77,25 @@ class Derivatives:
         return found
 
 
+class Room:
+    """Memory for products that are made again and again, as for one chunk of lanes after the other.
+
+    What was made with a room stands in it, and holds until the room is used again.
+    """
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[str, int], Floats] = {}
+
+    def product(self, place: tuple[str, int], told: str, left: Floats, right: Floats) -> Floats:
+        """einsum of two arrays that end in lanes, where the last of this place stood if it has as many lanes."""
+        made = self._made.get(place)
+        if made is not None and made.shape[-1] == max(left.shape[-1], right.shape[-1]):
+            np.einsum(told, left, right, out=made)
+            return made
+        self._made[place] = found = np.einsum(told, left, right)
+        return found
+
+
 class EvidenceTree:
     """The order in which variables are summed out, for tables over these scopes; `wanted` tables have derivatives.
 
@@ -120,22 +138,28 @@ class EvidenceTree:
 
     def totals(self, tables: Sequence[Floats]) -> Floats:
         """(lanes,) log P(e) in nats; `tables` (states ..., lanes), axes `sorted`."""
-        return self._forward(tables)[0].log_evidence_nats
+        return self._forward(tables, Room())[0].log_evidence_nats
 
-    def derivatives(self, tables: Sequence[Floats]) -> Derivatives:
-        """P(e) and its derivatives by the wanted tables."""
-        found, values, peaks = self._forward(tables)
+    def derivatives(self, tables: Sequence[Floats], room: Room | None = None) -> Derivatives:
+        """P(e) and its derivatives by the wanted tables; with a room they hold until it is used again."""
+        used = room or Room()
+        found, values, peaks = self._forward(tables, used)
         others = _products_of_others([values[k] for k in self._roots])
-        by_table = self._back(values, dict(zip(self._roots, others, strict=True)), peaks)
+        by_table = self._back((values, peaks), dict(zip(self._roots, others, strict=True)), used)
         return Derivatives(found.total, found.log_scale, by_table)
 
-    def _forward(self, tables: Sequence[Floats]) -> tuple[Derivatives, dict[int, Floats], dict[int, Floats]]:
+    def _forward(
+        self, tables: Sequence[Floats], room: Room
+    ) -> tuple[Derivatives, dict[int, Floats], dict[int, Floats]]:
         """P(e), every value on the way, and what messages were divided by."""
         values = dict(enumerate(tables))
         peaks: dict[int, Floats] = {}
         for plan in self._plans:
             step, left = plan.step, values[plan.step.left]
-            value = left.sum(axis=0) if step.right is None else np.einsum(plan.forward, left, values[step.right])
+            if step.right is None:
+                value = left.sum(axis=0)
+            else:
+                value = room.product(("forward", step.result), plan.forward, left, values[step.right])
             if self.rescaled:
                 value, peaks[step.result] = _normalised(value)
             values[step.result] = value
@@ -144,9 +168,10 @@ class EvidenceTree:
         return Derivatives(total, log_scale, {}), values, peaks
 
     def _back(
-        self, values: Mapping[int, Floats], above: dict[int, Floats], peaks: Mapping[int, Floats]
+        self, forward: tuple[Mapping[int, Floats], Mapping[int, Floats]], above: dict[int, Floats], room: Room
     ) -> dict[int, Floats]:
         """Derivatives of the wanted tables, from those of the values that are left at the end."""
+        values, peaks = forward
         for plan in reversed(self._plans):
             step = plan.step
             if step.result not in self._needed:
@@ -159,9 +184,9 @@ class EvidenceTree:
                 above[step.left] = np.broadcast_to(from_above, shape)
                 continue
             if plan.to_left is not None:
-                above[step.left] = np.einsum(plan.to_left, from_above, values[step.right])
+                above[step.left] = room.product(("left", step.result), plan.to_left, from_above, values[step.right])
             if plan.to_right is not None:
-                above[step.right] = np.einsum(plan.to_right, from_above, values[step.left])
+                above[step.right] = room.product(("right", step.result), plan.to_right, from_above, values[step.left])
         return {k: above[k] for k in self.wanted}
 
     def _scheduled(self) -> tuple[_Step, ...]:
@@ -242,7 +267,7 @@ def _positions(scopes: Sequence[Scope], cards: Mapping[Hashable, int]) -> dict[H
     number = {v: i for i, v in enumerate(variables)}
     sizes = [cards[v] for v in variables]
     graph = moral_graph(sizes, [tuple(number[v] for v in scope) for scope in scopes])
-    order = best_elimination(graph, sizes, EFFORT)[1]
+    order = best_elimination(graph, sizes, effort=0)[1]
     missing = set(range(len(variables))) - set(order)
     return {variables[i]: place for place, i in enumerate([*sorted(missing), *order])}
 

@@ -11,6 +11,8 @@ median).
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +20,9 @@ import numpy.typing as npt
 
 from ddx.engine.cut import CutNetwork, Form, How, seen_in
 from ddx.engine.evidence_tree import RESCALED_BELOW_NATS
+from ddx.engine.ground import Names
 from ddx.engine.model import Model
+from ddx.knowledge.bayesnet import Table
 from ddx.knowledge.lexicon import Entry
 from ddx.network import Network
 from ddx.reasoning.basis import Basis, Plain, basis_of
@@ -31,6 +35,7 @@ from ddx.reasoning.understanding import Understood
 Floats = npt.NDArray[np.float64]
 
 DRAWS = 1000
+FEWEST_AT_ONCE, MOST_AT_ONCE, CELLS_AT_ONCE = 16, 1000, 1 << 24
 FORMS = tuple(Form(largest, split=True) for largest in (1 << 16, 10000))  # tried; the least work is taken
 
 
@@ -124,18 +129,30 @@ def posteriors_drawn(network: Network, model: Model, understood: Understood, *, 
     """(draws, diseases) P(disease present | evidence), each draw with numbers of its own."""
     numbers = Regrounding(network, model, understood.setting)
     seen = seen_in(model.offsets, model.likelihood(understood.evidence))
+    names = numbers.names.left_by(seen.states)
     entries = listed(network, model)
     kept = list(dict.fromkeys(e.node for e in entries))
     nodes = numbers.bearing([*seen.states, *seen.soft, *kept])
-    drawn = draws(numbers.rows_of(nodes), count, np.random.default_rng(seed))
-    grounding = numbers.grounding(drawn, numbers.names.left_by(seen.states))
-    families = {node: grounding.local_model(node) for node in nodes}
     cards = {node: len(states) for node, states in model.states.items()}
-    rescaled = model.posteriors(understood.evidence).log_evidence < RESCALED_BELOW_NATS
-    case = CutNetwork(families, cards, seen, kept, How(FORMS, rescaled=rescaled))
-    probability = {node: np.eye(cards[node])[s][:, None] for node, s in seen.states.items()}
-    probability.update(case.posteriors(count))
-    return np.stack([np.broadcast_to(_present(model, probability[e.node], e), count) for e in entries], axis=1)
+    how = How(FORMS, rescaled=model.posteriors(understood.evidence).log_evidence < RESCALED_BELOW_NATS)
+    rng = np.random.default_rng(seed)
+    parts = []
+    tables = [model.network.parents(node) for node in nodes if isinstance(model.network.models[node], Table)]
+    for size in _batches(count, names, tables):
+        grounding = numbers.grounding(draws(numbers.rows_of(nodes), size, rng), names)
+        case = CutNetwork({node: grounding.local_model(node) for node in nodes}, cards, seen, kept, how)
+        probability = {node: np.eye(cards[node])[s][:, None] for node, s in seen.states.items()}
+        probability.update(case.posteriors(size))
+        present = [np.broadcast_to(_present(model, probability[e.node], e), size) for e in entries]
+        parts.append(np.stack(present, axis=1))
+    return np.concatenate(parts)
+
+
+def _batches(count: int, names: Names, tables: Sequence[tuple[str, ...]]) -> list[int]:
+    """How many draws are made at once: fewer where a table that the evidence leaves (by its parents) is large."""
+    cells = [math.prod(len(names.left[p]) for p in own) for own in tables]
+    most = max(FEWEST_AT_ONCE, min(MOST_AT_ONCE, CELLS_AT_ONCE // max(cells, default=1)))
+    return [min(most, count - first) for first in range(0, count, most)]
 
 
 def _present(model: Model, probability: Floats, entry: Entry) -> Floats:

@@ -32,6 +32,7 @@ Moves = Sequence[tuple[Parameter, Floats]]  # a number, and the values it is to 
 
 WRITTEN_OUT = (Form(1 << 17, split=False),)
 CHAINED = (Form(1 << 16, split=True), Form(1 << 12, split=True), Form(1 << 8, split=True))
+CELLS_AT_ONCE = 1 << 23  # of the tables of one variable, all lanes together
 STEP = 1e-4  # of a central difference, in logits
 KNOTS = 13  # values between the bounds at which a number that does not act linearly is looked at
 LINEAR_WITHIN = 1e-9  # of the largest value: how far values may lie from a line
@@ -142,6 +143,9 @@ class OneWay:
 
     def joints(self, node: str, moves: Moves) -> list[Floats]:
         """P(e, h) / P(e now), (hypotheses, values), for numbers of one variable taking these values, one at a time."""
+        if len(moves) > 1 and sum(len(values) for _, values in moves) * self._cells(node) > CELLS_AT_ONCE:
+            half = len(moves) // 2
+            return [*self.joints(node, moves[:half]), *self.joints(node, moves[half:])]
         ends = np.cumsum([0, *(len(values) for _, values in moves)]).tolist()
         drawn: dict[int, Floats] = {}
         for (p, values), first in zip(moves, ends, strict=False):
@@ -230,6 +234,11 @@ class OneWay:
     def _alone(self, node: str) -> bool:
         """Whether the numbers of a variable act through one table."""
         return node not in self.numbers.spec.context and len(self.cut.families[node].pieces) == 1
+
+    def _cells(self, node: str) -> int:
+        """Cells of the largest table of a variable, of one lane."""
+        tree = self.cut.tree
+        return max(tree.size(tree.scopes[place]) for place in self.cut.places[node])
 
     def _dot(self, node: str, table: Floats) -> Floats:
         """(hypotheses, lanes) P(e, h) / P(e) with another table of a variable."""

@@ -173,6 +173,31 @@ def test_evidence_that_float64_cannot_hold_is_rescaled() -> None:
     assert everything(plain)["root"][:, 0].sum() == 0  # the mutant: it underflows
 
 
+def test_chunks_of_lanes_do_not_disturb_one_another() -> None:
+    """Many lanes, in chunks that share their memory, and each lane by itself."""
+    rng = np.random.default_rng(4)
+    names = [f"d{i}" for i in range(5)]
+    states = dict.fromkeys([*names, "f", "g"], ("absent", "present"))
+    drawn = [
+        {
+            **{d: Table((), rng.dirichlet(np.ones(2))) for d in names},
+            **{f: NoisyMax(tuple(Term((d,), rng.dirichlet(np.ones(2), 2)) for d in names)) for f in "fg"},
+        }
+        for _ in range(300)
+    ]
+    model = compile_network(BayesNet.build("many", states, dict(drawn[0])), effort=0)
+    column = model.likelihood({"f": "present", "g": "absent"})
+    lanes = {n: lane(*(one[n] for one in drawn)) for n in states}
+    for form in FORMS.values():
+        found = cut_by(model, column, form, lanes)
+        assert 300 % found.tree.width and found.tree.width < 300
+        many = found.posteriors(300)
+        for k in (0, 1, 127, 128, 299):
+            alone = cut_by(model, column, form, {n: lane(m) for n, m in drawn[k].items()}).posteriors(1)
+            for d in names:
+                assert many[d][:, k] == pytest.approx(alone[d][:, 0], abs=1e-13)
+
+
 def test_barren_variables_and_seen_ones_take_no_part() -> None:
     model = star(30, 0.1)
     found = cut_by(model, model.likelihood({"f0": "present"}), FORMS["split"])
