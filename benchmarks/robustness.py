@@ -8,8 +8,9 @@ z standard normal; sd 0.7 is a factor of 2 on the odds. A row of several such nu
 measured in a row keeps its value. 0 and 1 stay. The priors of a clinic that compete for its one complaint keep their
 sum. The roots of the setting are solved anew in every draw; a draw whose setting cannot be met is counted and left out.
 
-`--leans` moves one elicited number at a time by the same factor, up and down, and names those that change the log10
-odds of the case's first two diagnoses most. Tried are the numbers of its findings and of the latent variables above.
+`--leans` moves one elicited number at a time by the same factor, up and down, with the roots held as solved, and names
+those that change the log10 odds of the case's first two diagnoses most; the state that its row leaves out loses no more
+than that factor. Tried are the numbers of findings and of latent variables.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import math
-from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 import ddx
 from ddx.engine import ground, population, priors
@@ -28,10 +30,14 @@ from ddx.engine.model import Model
 from ddx.errors import SpecError
 from ddx.evidence import read_case
 from ddx.knowledge import catalog, spec
-from ddx.knowledge.lexicon import Entry, of_network
+from ddx.knowledge.lexicon import of_network
 from ddx.network import Network
+from ddx.reasoning.numbers import Parameter, logit
+from ddx.reasoning.one_way import Hypothesis, OneWay
+from ddx.reasoning.regrounding import Regrounding
+from ddx.reasoning.understanding import understand
 
-Block = TypeVar("Block", spec.Finding, spec.Latent)
+Floats = npt.NDArray[np.float64]
 Shift = Callable[[], float]  # what is added to the next log odds
 
 SD = 0.7
@@ -87,39 +93,41 @@ def survive(draws: int, seed: int, sd: float) -> None:
 def lean(name: str, network: Network) -> None:
     """Print the elicited numbers that move the first two diagnoses of a case most."""
     case = read_case(catalog.case_path(name))
-    model, evidence = ddx.compile(network, setting=case.setting), evidence_of(name, network)
+    said = understand(network, case)
+    model = ddx.compile(network, setting=said.setting)
     named = [network.lexicon.disease(d).id for d in (*case.expect.rank, *case.expect.rank_any)[:2]]
     entries = [network.lexicon.entries[d] for d in named]
-    base = log10_odds(model, evidence, entries)
+    held = [Hypothesis.of(e, model.states[e.node], present=there) for e in entries for there in (True, False)]
+    log_evidence = model.posteriors(said.evidence).log_evidence
+    numbers = Regrounding(network, model, said.setting)
+    one_way = OneWay(numbers, model.likelihood(said.evidence), log_evidence, held)
     largest: list[dict[str, float]] = [{} for _ in entries]
-    for words, other in neighbours(model, network, case.setting or "", list(evidence)):
-        for i, odds in enumerate(log10_odds(other, evidence, entries)):
-            largest[i][words] = max(largest[i].get(words, 0.0), abs(odds - base[i]))
+    base = log10_odds(one_way.joint[:, None])[:, 0]
+    for p in (p for p in one_way.acting if elicited(p.number) and p.place[0] in ("findings", "latents")):
+        (joints,) = one_way.joints([(p, moved_both_ways(p, numbers.row_of(p).rest))])
+        words = f"{p.node}: {p.given} {p.state}"
+        for i, change in enumerate(np.abs(log10_odds(joints) - base[:, None]).max(axis=1)):
+            largest[i][words] = max(largest[i].get(words, 0.0), float(change))
     for entry, odds, changes in zip(entries, base, largest, strict=True):
         top = sorted(changes.items(), key=lambda item: -item[1])[:4]
         shown = "; ".join(f"{words} ({change:.2f})" for words, change in top)
-        print(
-            f"{name}: {entry.id} {1.0 / (1.0 + 10.0**-odds):.4f}, log10 odds {odds:+.2f}. Leans on {shown}", flush=True
-        )
+        told = f"{entry.id} {1.0 / (1.0 + 10.0**-odds):.4f}, log10 odds {odds:+.2f}"
+        print(f"{name}: {told}. Leans on {shown}", flush=True)
 
 
-def neighbours(model: Model, network: Network, setting: str, nodes: list[str]) -> Iterator[tuple[str, Model]]:
-    """The compiled network with one elicited number of a finding, or of a latent above one, moved, and which it is."""
-    assert network.spec is not None
-    people = population.population(network.spec, setting or network.spec.default_setting)
-    complaint = people.complaint.finding if people.complaint else ""
-    above = ground.with_ancestors(network.spec, nodes)
-    for group in ("findings", "latents"):
-        blocks = getattr(network.spec, group)
-        for node in (n for n in blocks if n in (nodes if group == "findings" else above) and n != complaint):
-            for place, moved in one_at_a_time(blocks[node]) if blocks[node].model else ():
-                parts: Any = {group: {**blocks, node: moved}}
-                changed = dataclasses.replace(network.spec, **parts)
-                try:
-                    table = ground.local_model(changed, people, ground.Roots({}, {}, {}), node)
-                    yield f"{node}: {place}", model.with_tables({node: table})
-                except SpecError:
-                    continue
+def moved_both_ways(p: Parameter, rest: float) -> Floats:
+    """A number with its odds (a ratio itself) divided and multiplied by the factor, and what else its row allows."""
+    if isinstance(p.number, spec.OddsRatio):
+        return p.value * np.exp([-SD, SD])
+    low, high = (1 / (1 + np.exp(-(logit(p.value) + by))) for by in (-SD, SD))
+    least = 1 / (1 + np.exp(-(logit(rest) - SD))) if rest > 0 else 0.0
+    return np.array([low, min(high, p.value + rest - least) if rest > 0 else high])
+
+
+def log10_odds(joints: Floats) -> Floats:
+    """(diseases, values) from the joints with each present and absent: near-certainty is not rounded to 1."""
+    odds: Floats = np.log10(joints[0::2]) - np.log10(joints[1::2])
+    return odds
 
 
 def evidence_of(name: str, network: Network) -> dict[str, str]:
@@ -143,16 +151,6 @@ def figures(model: Model, evidence: dict[str, str]) -> dict[str, float]:
         "ssc": 1.0 - belief["systemic_sclerosis"]["absent"],
         "mm": belief["clone"]["mm"],
     }
-
-
-def log10_odds(model: Model, evidence: dict[str, str], entries: list[Entry]) -> list[float]:
-    """log10 odds of each diagnosis, from the exact probabilities of both sides (near-certainty is not rounded to 1)."""
-    belief, found = model.posteriors(evidence), []
-    for entry in entries:
-        own = belief[entry.node]
-        there = sum(own[s] for s in own if s in entry.states)
-        found.append(math.log10(there) - math.log10(sum(own[s] for s in own if s not in entry.states)))
-    return found
 
 
 def regrounded(model: Model, network: spec.Network) -> Model:
@@ -184,38 +182,12 @@ def perturbed(value: Any, shift: Shift) -> Any:
     return value
 
 
-def one_at_a_time(finding: Block) -> Iterator[tuple[str, Block]]:
-    """The finding or latent with one elicited number moved, up or down, and which one it is."""
-    counted: list[str] = []
-
-    def label(place: tuple[str, ...], value: object) -> None:
-        if isinstance(value, spec.Number):
-            counted.append(" ".join(place) if elicited(value) and 0 < value.value < 1 else "")
-        elif isinstance(value, dict):
-            for key, item in value.items():
-                label((*place, key), item)
-        elif isinstance(value, tuple):
-            for item in value:
-                label(place, item)
-        elif isinstance(value, spec.TableRow | spec.Stratum):
-            label((*place, ", ".join(f"{k}={v}" for k, v in value.when.items())), value.row)
-        elif isinstance(value, spec.Block):
-            for name in names_of(value):
-                label((*place, name) if name == "background" else place, getattr(value, name))
-
-    label((), finding.model)
-    for wanted, words in enumerate(counted):
-        for size in (SD, -SD) if words else ():
-            shifts = [size if i == wanted else 0.0 for i in range(len(counted))]
-            yield words, perturbed(finding, iter(shifts).__next__)
-
-
 def names_of(block: Any) -> tuple[str, ...]:
     """The fields of a block, in the order of its class."""
     return tuple(field.name for field in dataclasses.fields(block))
 
 
-def elicited(number: spec.Number) -> bool:
+def elicited(number: spec.Number | spec.OddsRatio) -> bool:
     return number.grade != "measured"
 
 

@@ -164,7 +164,13 @@ def test_sensitivity_and_intervals(capsys: pytest.CaptureFixture[str], toy_file:
     assert main([*line, "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert answer["flips"]
-    assert {"number", "slope", "low", "high"} <= set(answer["influences"][0])
+    assert {"number", "slope", "low", "high", "function"} <= set(answer["influences"][0])
+    line_of = next(i for i in answer["influences"] if i["function"] and i["low"]["posterior"] != i["high"]["posterior"])
+    here, there = (
+        line_of["function"][name]["slope"] * line_of["low"]["value"] + line_of["function"][name]["intercept"]
+        for name in ("present", "absent")
+    )
+    assert here / (here + there) == pytest.approx(line_of["low"]["posterior"], abs=1e-9)
     assert main(line) == 0
     assert "numbers varied" in capsys.readouterr().out
     assert main([*line, "--intervals", "--draws", "32", "--json"]) == 0

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.option("--fhir", "as_fhir", is_flag=True, help="The answer as a FHIR R4 RiskAssessment.")
 @click.option("--csv", "as_csv", is_flag=True, help="Every disease as a row; every case of a table.")
 @click.option("--all", "every_disease", is_flag=True, help="Every disease, also those the case did not move.")
-@click.option("--intervals", is_flag=True, help="Also 90% intervals, by drawing every number anew; takes seconds.")
+@click.option("--intervals", is_flag=True, help="Also 90% intervals, by drawing every number anew.")
 @click.option("--used", is_flag=True, help="Every finding as it was understood.")
 @question
 def diagnose(line: Line, as_fhir: bool, as_csv: bool, every_disease: bool, intervals: bool, used: bool) -> None:

@@ -14,7 +14,7 @@ from ddx.cli.terminal import emit, surface
 @click.argument("findings", nargs=-1, metavar="[FINDINGS]...")
 @case_options
 @click.option("--intervals", is_flag=True, help="90% intervals of every posterior, by drawing every number anew.")
-@click.option("--draws", type=click.IntRange(16, 100_000), default=256, show_default=True, help="Of --intervals.")
+@click.option("--draws", type=click.IntRange(16, 100_000), default=1000, show_default=True, help="Of --intervals.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of --intervals.")
 @click.option("--json", "as_json", is_flag=True, help="The answer for a program.")
 @click.option("--plain", is_flag=True, help="No colour, ASCII only.")

@@ -92,7 +92,8 @@ class Room:
         if made is not None and made.shape[-1] == max(left.shape[-1], right.shape[-1]):
             np.einsum(told, left, right, out=made)
             return made
-        self._made[place] = found = np.einsum(told, left, right)
+        found: Floats = np.einsum(told, left, right)
+        self._made[place] = found
         return found
 
 

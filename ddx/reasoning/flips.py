@@ -138,9 +138,9 @@ def _joints(one_way: OneWay, brackets: Sequence[_Bracket], values: Sequence[Floa
         if bracket.curve.holds(bracket.near, bracket.far):
             found[i] = bracket.curve.along(own)
         else:
-            waiting.setdefault(bracket.curve.parameter.node, []).append(i)
-    for node, places in waiting.items():
-        made = one_way.joints(node, [(brackets[i].curve.parameter, values[i]) for i in places])
+            waiting.setdefault(one_way.group(bracket.curve.parameter), []).append(i)
+    for places in waiting.values():
+        made = one_way.joints([(brackets[i].curve.parameter, values[i]) for i in places])
         found.update(zip(places, made, strict=True))
     return [found[i] for i in range(len(brackets))]
 

@@ -19,17 +19,26 @@ Place = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One number: the variable and state that it speaks of, given what, and its place in the file."""
+    """One number: the variable and state that it speaks of, given what, and its place in the file.
+
+    Of a profile: the share of a context (`sex=male`) given the disease, or the disease given the context.
+    """
 
     place: Place
     node: str
     state: str
-    given: str  # a cause, `background`, a condition by its number, or `setting NAME`
+    given: str  # a cause, `background`, a condition, a context, or `setting NAME`
     number: Numbered
 
     @property
     def where(self) -> str:
         return ".".join(str(step) for step in self.place)
+
+    @property
+    def words(self) -> str:
+        """What it is the probability (or ratio) of."""
+        what = self.state if self.given == self.node else f"{self.node} {self.state}"
+        return f"{what} given {self.given}"
 
     @property
     def value(self) -> float:
@@ -81,15 +90,27 @@ def _parameter(network: spec.Network, place: Place, number: Numbered) -> Paramet
     if place[2] == "profile":
         assert isinstance(place[3], int)
         profile = network.diseases[name].profile[place[3]]
-        return Parameter(place, name, str(place[-1]), profile.context, number)
+        told = f"{profile.context}={place[-1]}"
+        if profile.kind == "share":
+            return Parameter(place, name, told, name, number)
+        return Parameter(place, name, profile.of or "present", told, number)
     kind = str(place[3])  # background, given, odds_ratios, strata, rows, otherwise
     if kind == "given":
         return Parameter(place, name, str(place[-1]), str(place[4]), number)
     if kind == "odds_ratios":
         return Parameter(place, name, "any effect", str(place[4]), number)
     if kind in ("rows", "strata"):
-        return Parameter(place, name, str(place[-1]), f"{kind} {place[4]}", number)
+        assert isinstance(place[4], int)
+        block = getattr(getattr(network, group)[name].model, kind)[place[4]]
+        return Parameter(place, name, str(place[-1]), _condition(block), number)
     return Parameter(place, name, str(place[-1]), kind, number)
+
+
+def _condition(block: spec.TableRow | spec.Stratum) -> str:
+    """What a row or stratum is given: `x=y, z=u/v`; of a stratum, first its cause."""
+    told = [f"{v}={w if isinstance(w, str) else '/'.join(w)}" for v, w in block.when.items()]
+    cause = (block.cause or "background",) if isinstance(block, spec.Stratum) else ()
+    return ", ".join([*cause, *told])
 
 
 def _of_setting(network: spec.Network, place: Place, number: Numbered, name: str) -> Parameter:

@@ -132,31 +132,37 @@ class OneWay:
         for p, (low, high) in zip(acting, intervals([p.number for p in acting], rests), strict=True):
             least, most = self.numbers.bounds(p)
             spans[id(p.number)] = max(low, least), min(high, most)
-        by_node: dict[str, list[tuple[Parameter, Floats]]] = {}
+        groups: dict[str, list[tuple[Parameter, Floats]]] = {}
         for p in acting:
-            by_node.setdefault(p.node, []).append((p, self._looked_at(p, spans[id(p.number)])))
+            groups.setdefault(self.group(p), []).append((p, self._looked_at(p, spans[id(p.number)])))
         return [
             _curve(p, values, (joints, self.joint), spans[id(p.number)])
-            for node, moves in by_node.items()
-            for (p, values), joints in zip(moves, self.joints(node, moves), strict=True)
+            for moves in groups.values()
+            for (p, values), joints in zip(moves, self.joints(moves), strict=True)
         ]
 
-    def joints(self, node: str, moves: Moves) -> list[Floats]:
-        """P(e, h) / P(e now), (hypotheses, values), for numbers of one variable taking these values, one at a time."""
-        if len(moves) > 1 and sum(len(values) for _, values in moves) * self._cells(node) > CELLS_AT_ONCE:
+    def group(self, p: Parameter) -> str:
+        """Numbers of one group can be asked about together: those of one variable, and all that are propagated."""
+        return p.node if self._alone(p.node) else ""
+
+    def joints(self, moves: Moves) -> list[Floats]:
+        """P(e, h) / P(e now), (hypotheses, values), for numbers of one group taking these values, one at a time."""
+        nodes = list(dict.fromkeys(p.node for p, _ in moves))
+        lanes = sum(len(values) for _, values in moves)
+        if len(moves) > 1 and lanes * max(map(self._cells, nodes)) > CELLS_AT_ONCE:
             half = len(moves) // 2
-            return [*self.joints(node, moves[:half]), *self.joints(node, moves[half:])]
+            return [*self.joints(moves[:half]), *self.joints(moves[half:])]
         ends = np.cumsum([0, *(len(values) for _, values in moves)]).tolist()
         drawn: dict[int, Floats] = {}
         for (p, values), first in zip(moves, ends, strict=False):
             for key, own in self.numbers.moved(p, values).items():
-                lane = drawn.setdefault(key, np.full(ends[-1], self._written[key]))
+                lane = drawn.setdefault(key, np.full(lanes, self._written[key]))
                 lane[first : first + len(values)] = own
-        if self._alone(node):
-            (table,) = self.cut.tables_of(node, self.numbers.grounding(drawn, self.names).local_model(node))
-            joint = self._dot(node, table)
+        if self._alone(nodes[0]):
+            model = self.numbers.grounding(drawn, self.names).local_model(nodes[0])
+            joint = self._dot(nodes[0], self.cut.tables_of(nodes[0], model)[0])
         else:
-            joint = self._propagated(node, drawn)
+            joint = self._propagated(nodes, drawn)
         return [joint[:, a:b] for a, b in pairwise(ends)]
 
     def with_state(self, finding: str) -> Floats:
@@ -236,9 +242,10 @@ class OneWay:
         return node not in self.numbers.spec.context and len(self.cut.families[node].pieces) == 1
 
     def _cells(self, node: str) -> int:
-        """Cells of the largest table of a variable, of one lane."""
-        tree = self.cut.tree
-        return max(tree.size(tree.scopes[place]) for place in self.cut.places[node])
+        """Cells that one lane of the numbers of a variable takes, about."""
+        if not self._alone(node):
+            return self._open.tree.work // 8
+        return self.cut.tree.size(self.cut.tree.scopes[self.cut.places[node][0]])
 
     def _dot(self, node: str, table: Floats) -> Floats:
         """(hypotheses, lanes) P(e, h) / P(e) with another table of a variable."""
@@ -248,10 +255,10 @@ class OneWay:
         joint: Floats = gradient.T @ full.reshape(len(gradient), -1)
         return joint
 
-    def _propagated(self, node: str, drawn: Mapping[int, Floats]) -> Floats:
+    def _propagated(self, nodes: Sequence[str], drawn: Mapping[int, Floats]) -> Floats:
         """(hypotheses, lanes) the same with the tables of every variable that the numbers change."""
         grounding, cut, tables = self.numbers.grounding(drawn, self.names), self._open, self._open.tables()
-        for changed in self.numbers.changed_with(node):
+        for changed in dict.fromkeys(n for node in nodes for n in self.numbers.changed_with(node)):
             if changed in cut.places:
                 new = cut.tables_of(changed, grounding.local_model(changed))
                 for place, table in zip(cut.places[changed], new, strict=True):

@@ -236,12 +236,16 @@ class Regrounding:
             return False
         return self.spec.diseases[p.node].profile[int(p.place[3])].kind == "rate"
 
+    def _speaks_of(self, p: Parameter) -> str:
+        """The variable over whose states the row of a number goes."""
+        return self.spec.diseases[p.node].profile[int(p.place[3])].context if p.place[2] == "profile" else p.node
+
     def _rest(self, numbers: list[Parameter]) -> float:
         """What the state that a row leaves out takes; 0 where it names all."""
         p, count = numbers[0], len(numbers)
         if isinstance(p.number, spec.OddsRatio) or self._is_rate(p):
             return 1.0 - p.value
-        states = self.names.states[p.given if p.place[2] == "profile" else p.node]
+        states = self.names.states[self._speaks_of(p)]
         named = len([s for s in states if s != "not_applicable"]) == count
         rest = 1.0 - sum(q.value for q in numbers)
         return 0.0 if named or rest < WHOLE else rest

@@ -51,6 +51,11 @@ class Influence:
     within: tuple[float, float]  # values between which P(e, D) and P(e, not D) are these lines
 
     @property
+    def is_line(self) -> bool:
+        """Whether the lines hold over all of the 90 % range, so that the posterior is (a t + b) / (c t + d) there."""
+        return self.within[0] <= self.low[0] and self.high[0] <= self.within[1]
+
+    @property
     def swing(self) -> float:
         return abs(self.high[1] - self.low[1])
 
@@ -142,7 +147,17 @@ def _influence(i: Influence) -> Plain:
         "slope": i.slope,
         "low": {"value": i.low[0], "posterior": i.low[1]},
         "high": {"value": i.high[0], "posterior": i.high[1]},
+        "function": _function(i) if i.is_line else None,
     }
+
+
+def _function(i: Influence) -> Plain:
+    """P(D | e)(t) = present / (present + absent), both slope t + intercept."""
+    lines: dict[str, Plain] = {
+        name: {"slope": line.slope, "intercept": line.intercept}
+        for name, line in (("present", i.present), ("absent", i.absent))
+    }
+    return {**lines, "between": list(i.within)}
 
 
 def _number_flip(f: NumberFlip) -> Plain:

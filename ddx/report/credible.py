@@ -27,6 +27,8 @@ def text(network: Network, answer: Credible, surface: Surface) -> str:
     for i in answer.intervals[:MOST]:
         span = f"[{percent(i.low):>5} - {percent(i.high):>5}]"
         lines.append(f"  {fitted(i.entry.label, 32)}  {percent(i.posterior):>5}  {span}  {percent(i.same_rank):>5}")
-    held = "Every number drawn from its counts, interval or grade; roots solved for a setting scale with its priors."
+    held = (
+        "Every number drawn anew from its counts, interval or grade; roots solved for a setting scale with its priors."
+    )
     lines += ["", *surface.wrapped(held)]
     return page(network, answer.basis, answer.result_sha256, lines, surface)

@@ -31,7 +31,7 @@ def text(network: Network, answer: Sensitivity, surface: Surface) -> str:
     lines += ["", surface.faint("  the numbers that it depends on most: value 90% range -> posterior")]
     for i in answer.influences[:MOST]:
         p = i.parameter
-        lines.append(f"  {fitted(f'{p.node} {p.state} given {p.given}', max(30, surface.width - CELLS - 6))}")
+        lines.append(f"  {fitted(p.words, max(30, surface.width - 6))}")
         low, high = sorted((i.low, i.high), key=lambda v: v[1])
         told = f"{_value(low[0])} -> {percent(low[1])}, {_value(high[0])} -> {percent(high[1])}"
         lines.append(f"      {_span(low[1], high[1], surface)}  {told}  ({basis_of_number(p)})")
@@ -47,8 +47,9 @@ def sentence(answer: Sensitivity) -> str:
         return f"{label} {now}: no number, moved within its own uncertainty, changes it by half a point."
     most = answer.influences[0]
     low, high = sorted((most.low[1], most.high[1]))
-    where = f"{most.parameter.node} {most.parameter.state} given {most.parameter.given}"
-    return f"{label} {now}: it depends most on {where} ({percent(low)} to {percent(high)} over its range)."
+    return (
+        f"{label} {now}: it depends most on {most.parameter.words} ({percent(low)} to {percent(high)} over its range)."
+    )
 
 
 def _value(t: float) -> str:
@@ -57,7 +58,7 @@ def _value(t: float) -> str:
 
 def _number(network: Network, flip: NumberFlip) -> str:
     p = flip.parameter
-    change = f"were {p.node} {p.state} given {p.given} {_exact(flip.value)} (it is {_exact(p.value)})"
+    change = f"were {p.words} {_exact(flip.value)} (it is {_exact(p.value)})"
     return f"{_outcome(network, flip.outcome)} {change}."
 
 
