@@ -29,10 +29,10 @@ import pyagrum as gum
 from peers import ENGINES, in_pyagrum
 
 from ddx.cli.asking import Asked, asked
-from ddx.engine.ground import Grounding
+from ddx.engine.ground import one_lane
 from ddx.engine.model import Model
 from ddx.evidence import Case
-from ddx.knowledge.bayesnet import BayesNet, LocalModel, NoisyMax, Table, Term
+from ddx.knowledge.bayesnet import BayesNet
 from ddx.reasoning.conflict import conflict
 from ddx.reasoning.credible import credible
 from ddx.reasoning.differential import listed
@@ -141,7 +141,7 @@ def drawn_networks(question: Asked, said: Understood, engine: str) -> tuple[floa
     seconds, worst = 0.0, 0.0
     for k in range(MEASURED):
         grounding = numbers.grounding({key: values[[k]] for key, values in drawn.items()})
-        net = replace(model.network, models={n: one_lane(grounding, n) for n in model.nodes})
+        net = replace(model.network, models={n: one_lane(grounding.local_model(n)) for n in model.nodes})
         start = time.process_time()
         (theirs,) = Rival(net).posteriors([evidence], engine)
         seconds += time.process_time() - start
@@ -150,14 +150,6 @@ def drawn_networks(question: Asked, said: Understood, engine: str) -> tuple[floa
             there = sum(p for s, p in zip(model.states[e.node], theirs[e.node], strict=True) if s in e.states)
             worst = max(worst, abs(there - sum(ours[e.node][s] for s in e.states)))
     return seconds / MEASURED, worst, MEASURED
-
-
-def one_lane(grounding: Grounding, node: str) -> LocalModel:
-    """The family of a node, without the axis of lanes."""
-    model = grounding.local_model(node)
-    if isinstance(model, Table):
-        return Table(model.parents, model.values[..., 0])
-    return NoisyMax(tuple(Term(t.parents, t.values[..., 0]) for t in model.terms))
 
 
 class Rival:

@@ -2,6 +2,7 @@
 
     python benchmarks/robustness.py [--draws 120] [--seed 1] [--sd 0.7]   how often each promise survives
     python benchmarks/robustness.py --leans [CASE ...]                    the elicited numbers a case leans on
+    python benchmarks/robustness.py --held [--draws 120] [--seed 1]       what it costs to hold the roots in intervals
 
 Every number graded memory or judgement is moved at once: a probability p becomes logit^-1(logit p + sd z) with
 z standard normal; sd 0.7 is a factor of 2 on the odds. A row of several such numbers is renormalised, and what is
@@ -11,6 +12,9 @@ sum. The roots of the setting are solved anew in every draw; a draw whose settin
 `--leans` moves one elicited number at a time by the same factor, up and down, with the roots held as solved, and names
 those that change the log10 odds of the case's first two diagnoses most; the state that its row leaves out loses no more
 than that factor. Tried are the numbers of findings and of latent variables.
+
+`--held` draws every number as `ddx diagnose --intervals` does, and compares its posteriors, for which the roots are
+held as solved, with those of the setting solved anew in each draw.
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,12 +34,14 @@ from ddx.engine.model import Model
 from ddx.errors import SpecError
 from ddx.evidence import read_case
 from ddx.knowledge import catalog, spec
-from ddx.knowledge.lexicon import of_network
+from ddx.knowledge.lexicon import Entry, of_network
 from ddx.network import Network
+from ddx.reasoning.differential import listed
 from ddx.reasoning.numbers import Parameter, logit
 from ddx.reasoning.one_way import Hypothesis, OneWay
 from ddx.reasoning.regrounding import Regrounding
-from ddx.reasoning.understanding import understand
+from ddx.reasoning.uncertainty import draws
+from ddx.reasoning.understanding import State, understand
 
 Floats = npt.NDArray[np.float64]
 Shift = Callable[[], float]  # what is added to the next log odds
@@ -56,8 +62,11 @@ def main() -> None:
     words.add_argument("--seed", type=int, default=1)
     words.add_argument("--sd", type=float, default=SD)
     words.add_argument("--leans", nargs="*", metavar="CASE")
+    words.add_argument("--held", action="store_true")
     asked = words.parse_args()
-    if asked.leans is None:
+    if asked.held:
+        hold(asked.draws, asked.seed)
+    elif asked.leans is None:
         survive(asked.draws, asked.seed, asked.sd)
     else:
         network = ddx.load("scleroderma-mimics")
@@ -88,6 +97,58 @@ def survive(draws: int, seed: int, sd: float) -> None:
     for name in found[0]:
         low, middle, high = np.quantile([f[name] for f in found], [0.05, 0.5, 0.95])
         print(f"  P({name}) 5 % {low:.4g}  median {middle:.4g}  95 % {high:.4g}")
+
+
+def hold(count: int, seed: int) -> None:
+    """Print how far log odds with held roots are from those of the setting solved anew, draw by draw."""
+    network = ddx.load("scleroderma-mimics")
+    model, said = ddx.compile(network), understand(network, read_case(catalog.case_path("seed")))
+    numbers, belief = Regrounding(network, model, said.setting), model.posteriors(said.evidence)
+    entries = [e for e in listed(network, model) if any(belief[e.node][s] > 0 for s in e.states)]
+    rows = [row for own in numbers.rows.values() for row in own]
+    drawn = draws(rows, count, np.random.default_rng(seed))
+    held, anew = [], []
+    for k in range(count):
+        values = {key: float(lane[k]) for key, lane in drawn.items()}
+        grounding = numbers.grounding({key: np.array([t]) for key, t in values.items()})
+        kept = model.with_tables({n: ground.one_lane(grounding.local_model(n)) for n in model.nodes})
+        try:
+            solved = regrounded(model, replaced(numbers.spec, values))
+        except SpecError:
+            continue
+        held.append(log_odds(kept, said.evidence, entries))
+        anew.append(log_odds(solved, said.evidence, entries))
+    apart, spread = np.std(np.array(held) - anew, axis=0), np.std(anew, axis=0)
+    print(f"{len(held)} draws, seed {seed}; setting not met in {count - len(held)}. Standard deviations of log odds:")
+    for i in np.argsort(-apart):
+        print(f"  {entries[i].id:34} between held and solved anew {apart[i]:.3f}, over the draws {spread[i]:.2f}")
+
+
+def log_odds(model: Model, evidence: Mapping[str, State], entries: Sequence[Entry]) -> list[float]:
+    belief, found = model.posteriors(evidence), []
+    for entry in entries:
+        own = belief[entry.node]
+        there = sum(own[s] for s in own if s in entry.states)
+        found.append(math.log(there) - math.log(sum(own[s] for s in own if s not in entry.states)))
+    return found
+
+
+def replaced(value: Any, drawn: Mapping[int, float]) -> Any:
+    """A block with other values for the numbers that were drawn."""
+    if isinstance(value, spec.Number):
+        return (
+            dataclasses.replace(value, p=drawn[id(value)], k=None, n=None, series=()) if id(value) in drawn else value
+        )
+    if isinstance(value, spec.OddsRatio):
+        return dataclasses.replace(value, value=drawn.get(id(value), value.value))
+    if isinstance(value, dict):
+        return {key: replaced(item, drawn) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return tuple(replaced(item, drawn) for item in value)
+    if isinstance(value, spec.Block):
+        block: Any = value
+        return dataclasses.replace(block, **{name: replaced(getattr(value, name), drawn) for name in names_of(value)})
+    return value
 
 
 def lean(name: str, network: Network) -> None:

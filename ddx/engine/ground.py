@@ -51,13 +51,13 @@ def ground(network: spec.Network, people: Population, roots: Roots, only: Iterab
     grounding = Grounding(Names(network), people, roots)
     states = grounding.names.states
     chosen = list(states) if only is None else [n for n in states if n in set(only)]
-    models = {node: _one_lane(grounding.local_model(node)) for node in chosen}
+    models = {node: one_lane(grounding.local_model(node)) for node in chosen}
     return BayesNet.build(network.header.name, {n: states[n] for n in chosen}, models)
 
 
 def local_model(network: spec.Network, people: Population, roots: Roots, node: str) -> LocalModel:
     """P(node | parents) of one variable."""
-    return _one_lane(Grounding(Names(network), people, roots).local_model(node))
+    return one_lane(Grounding(Names(network), people, roots).local_model(node))
 
 
 def link(row: Array, leak: Array, rates: str) -> Array:
@@ -333,8 +333,8 @@ class Grounding:
         return chosen
 
 
-def _one_lane(model: LocalModel) -> LocalModel:
-    """A local model without its axis of lanes."""
+def one_lane(model: LocalModel) -> LocalModel:
+    """A local model of `Grounding` as one network has it: its first lane, without the axis."""
     if isinstance(model, Table):
         return Table(model.parents, model.values[..., 0])
     return NoisyMax(tuple(Term(t.parents, t.values[..., 0]) for t in model.terms))
