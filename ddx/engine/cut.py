@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -28,16 +28,14 @@ Lanewise = Callable[[slice], Floats]  # a table (states ..., lanes), for some of
 ALL_LANES = slice(None)
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """Which variables have one state left, by its number, and the likelihood (states,) of the others with one."""
 
     states: Mapping[str, int]
     soft: Mapping[str, Floats]
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(NamedTuple):
     """How noisy families are written: out over their parents up to so many cells of one lane, `split` where they can.
 
     A split family is several tables, whose numbers do not enter P(e) linearly together.
@@ -47,8 +45,7 @@ class Form:
     split: bool
 
 
-@dataclass(frozen=True, slots=True)
-class How:
+class How(NamedTuple):
     """How a network is cut: the forms tried, whether the tables of the families have derivatives too, rescaling."""
 
     forms: Sequence[Form]
@@ -63,8 +60,7 @@ def seen_in(spans: Mapping[str, slice], likelihood: Floats) -> Seen:
     return Seen(states, {n: lane for n, lane in lanes.items() if n not in states and (lane != 1.0).any()})
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """One table of a cut family: its variables, and how it is made once the order of its axes is known."""
 
     scope: Scope
@@ -81,16 +77,14 @@ def pieces_of(node: str, model: LocalModel, seen: Mapping[str, int], forms: Sequ
     return [noisy.cut(form) for form in forms]
 
 
-@dataclass(frozen=True, slots=True)
-class CutFamily:
+class CutFamily(NamedTuple):
     """The tables that evidence leaves of a family, and the hidden variables (with their states) that they speak of."""
 
     pieces: tuple[Piece, ...]
     hidden: Mapping[Hashable, int]
 
 
-@dataclass(frozen=True, slots=True)
-class _Noisy:
+class _Noisy(NamedTuple):
     """The terms of a noisy-MAX as P(contribution <= level | parents left), for the levels that matter."""
 
     node: str

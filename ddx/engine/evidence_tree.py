@@ -14,9 +14,9 @@ from __future__ import annotations
 import math
 import string
 from collections.abc import Collection, Hashable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -36,8 +36,7 @@ LANE = "Z"
 LETTERS = string.ascii_letters.replace(LANE, "")
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
+class _Step(NamedTuple):
     """The product of two values (or one), summed over its first axis where `summed`."""
 
     left: int
@@ -52,8 +51,7 @@ class _Step:
         return self.union[1:] if self.summed else self.union
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
+class _Plan(NamedTuple):
     """A step as calls of einsum: forwards, and back to left and right where they are needed."""
 
     step: _Step
@@ -62,8 +60,7 @@ class _Plan:
     to_right: str | None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Derivatives:
+class Derivatives(NamedTuple):
     """P(e) = total x exp(log_scale), and its derivative by each wanted table, in the same scale; (..., lanes)."""
 
     total: Floats  # (lanes,)
