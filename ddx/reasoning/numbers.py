@@ -68,6 +68,11 @@ def logit(t: float) -> float:
     return math.log(bounded) - math.log1p(-bounded)
 
 
+def expit(x: float) -> float:
+    """The probability with these log odds."""
+    return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
+
+
 def _below(value: object, place: Place) -> Iterator[tuple[Place, Numbered]]:
     if isinstance(value, spec.Number | spec.OddsRatio):
         yield place, value
