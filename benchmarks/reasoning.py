@@ -79,10 +79,9 @@ def measure(question: Asked, said: Understood, repeats: int) -> None:
     for name, ask in questions.items():
         ask()
         ours = min(processor_seconds(ask) for _ in range(repeats))
-        told, seconds = theirs[name]
-        print(
-            f"  {name:22} {1000 * ours:8.1f} ms    pyAgrum {1000 * seconds:10,.0f} ms  {seconds / ours:7,.0f}x  {told}"
-        )
+        told, seconds = theirs.get(name, ("", 0.0))
+        rival = f"pyAgrum {1000 * seconds:11,.0f} ms  {seconds / ours:7,.0f}x  {told}" if told else "pyAgrum has none"
+        print(f"  {name:22} {1000 * ours:8.1f} ms    {rival}")
 
 
 def processor_seconds(ask: Callable[[], object]) -> float:
