@@ -1,7 +1,9 @@
 """What is the smallest change that turns a conclusion? Of one number, searched over all of them; of one finding.
 
 Two conclusions: whether the disease asked about is likelier than not, and which disease is the most probable one. The
-size of a change of a number is the difference of its logits (of a ratio: of its logarithms).
+size of a change of a number is the largest difference of logits in its row (of a ratio: of its logarithms). On each
+side of a number the first of its known values at which a conclusion turns is narrowed down; a turn there and back
+between two neighbouring values would be missed, which a line cannot do.
 """
 
 from __future__ import annotations
