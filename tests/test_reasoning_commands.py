@@ -186,6 +186,10 @@ def test_diagnose_fills_its_intervals_when_asked(capsys: pytest.CaptureFixture[s
     assert main([*line, "--intervals"]) == 0
     for d in json.loads(capsys.readouterr().out)["diseases"]:
         assert d["interval"][0] <= d["posterior"] <= d["interval"][1]
+    assert main([*line[:-1], "--intervals", "--plain"]) == 0
+    page = capsys.readouterr().out
+    assert "90% INTERVAL" in page and "How sure:" in page and "1,000 draws" in page
+    assert all(len(row) <= 80 for row in page.splitlines()[1:])
 
 
 @pytest.fixture

@@ -60,12 +60,8 @@ def diagnose(line: Line, as_fhir: bool, as_csv: bool, every_disease: bool, inter
     from ddx.cli.pages import page_of
     from ddx.report.text import Options, differential_text
 
-    shown = surface(plain=line.plain)
-    emit(differential_text(page_of(asked, answer, shown, Options(every_disease, used))))
-    if sure is not None:
-        from ddx.report import credible
-
-        emit("\n" + credible.text(asked.network, sure, shown))
+    options = Options(every_disease, used)
+    emit(differential_text(page_of(asked, answer, surface(plain=line.plain), options, sure)))
 
 
 def _for_programs(asked: Asked, answer: Differential, known: Intervals, *, fhir: bool) -> str:

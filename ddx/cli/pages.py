@@ -10,13 +10,20 @@ from ddx.report.text import Options, Page
 
 if TYPE_CHECKING:
     from ddx.cli.asking import Asked
+    from ddx.reasoning.credible import Credible
     from ddx.reasoning.differential import Differential
     from ddx.report.surface import Surface
 
 
-def page_of(question: Asked, answer: Differential, surface: Surface, options: Options | None = None) -> Page:
+def page_of(
+    question: Asked,
+    answer: Differential,
+    surface: Surface,
+    options: Options | None = None,
+    sure: Credible | None = None,
+) -> Page:
     """Everything the page is written from; what is doubted though serious also learns what explained it away."""
     parts = standing(answer)
     why = reasons(question.network, question.model, answer, (*parts.serious, *parts.against))
     counted = question.network.outline.tally if question.network.outline else None
-    return Page(question.network, answer, why, counted, surface, options or Options())
+    return Page(question.network, answer, why, counted, surface, options or Options(), sure)

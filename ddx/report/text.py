@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ddx.knowledge.outline import Tally
 from ddx.network import Network
@@ -18,7 +19,12 @@ from ddx.report import phrases
 from ddx.report.figures import bar, lift, of_patients, percent, power_of_ten, times
 from ddx.report.surface import Surface, fitted, listed
 
+if TYPE_CHECKING:
+    from ddx.reasoning.credible import Credible
+
 BAR_CELLS = 10
+BAR_CELLS_BESIDE_INTERVALS = 6
+INTERVAL = 17  # characters of a column of intervals
 BESIDE = 104  # from this width on the reasons stand beside the numbers
 MOST_REASONS = 4
 MOST_UNEXPECTED = 3
@@ -42,6 +48,7 @@ class Page:
     tally: Tally | None
     surface: Surface
     options: Options = Options()
+    sure: Credible | None = None  # where intervals were asked for
 
     @property
     def basis(self) -> Basis:
@@ -51,7 +58,7 @@ class Page:
 def differential_text(page: Page) -> str:
     """The whole page, ending in a newline."""
     lines = [*_head(page), *(used_lines(page) if page.options.used else ()), "", *_table(page), ""]
-    lines += [*_one_or_two(page), *_unexpected(page), "", *_foot(page)]
+    lines += [*_one_or_two(page), *_unexpected(page), *_sure(page), "", *_foot(page)]
     return page.surface.plain("\n".join(line.rstrip() for line in lines)) + "\n"
 
 
@@ -158,26 +165,41 @@ def _rare(page: Page, diagnoses: Sequence[Diagnosis]) -> list[str]:
 
 def _label_width(page: Page) -> int:
     longest = max(len(d.entry.label) for d in page.answer.diseases)
-    return min(longest, 32 if page.surface.width >= BESIDE else page.surface.width - 42)
+    beside = 32 + _cells(page) + (INTERVAL if page.sure else 0)
+    return min(longest, 32 if page.surface.width >= BESIDE else page.surface.width - beside)
+
+
+def _cells(page: Page) -> int:
+    """Of a bar."""
+    return BAR_CELLS_BESIDE_INTERVALS if page.sure else BAR_CELLS
+
+
+def _interval(page: Page, diagnosis: Diagnosis) -> str:
+    """The column of intervals, where they were asked for."""
+    if page.sure is None:
+        return ""
+    found = page.sure.of(diagnosis.id)
+    return f"  [{percent(found.low):>5} - {percent(found.high):>5}]"
 
 
 def _titles(page: Page) -> str:
-    text = f"  {'DIAGNOSIS'.ljust(_label_width(page))}  {'PRIOR':>5}    {'NOW':>5}  {'':{BAR_CELLS}}  LIFT"
+    sure = f"  {'90% INTERVAL':{INTERVAL - 2}}" if page.sure else ""
+    text = f"  {'DIAGNOSIS'.ljust(_label_width(page))}  {'PRIOR':>5}    {'NOW':>5}{sure}  {'':{_cells(page)}}  LIFT"
     return page.surface.faint(text + ("     WHY" if page.surface.width >= BESIDE else ""))
 
 
 def _row(page: Page, diagnosis: Diagnosis) -> Iterator[str]:
     surface, raised = page.surface, (diagnosis.lift or 2.0) >= 1.0
     paint = surface.blue if raised else surface.orange
-    filled = bar(diagnosis.posterior, BAR_CELLS, unicode=surface.unicode)
+    filled = bar(diagnosis.posterior, _cells(page), unicode=surface.unicode)
     numbers = (
         f"  {fitted(diagnosis.entry.label, _label_width(page))}  {percent(diagnosis.prior):>5} -> "
-        f"{surface.strong(f'{percent(diagnosis.posterior):>5}')}  {paint(filled)}{' ' * (BAR_CELLS - len(filled))}  "
-        f"{lift(diagnosis.lift):<7}"
+        f"{surface.strong(f'{percent(diagnosis.posterior):>5}')}{_interval(page, diagnosis)}  "
+        f"{paint(filled)}{' ' * (_cells(page) - len(filled))}  {lift(diagnosis.lift):<7}"
     )
     reasons = _reasons(page, diagnosis)
     if surface.width >= BESIDE:
-        indent = _label_width(page) + 2 + 2 + 5 + 4 + 5 + 2 + BAR_CELLS + 2 + 7 + 2
+        indent = _label_width(page) + 2 + 2 + 5 + 4 + 5 + 2 + _cells(page) + 2 + 7 + 2 + (INTERVAL if page.sure else 0)
         lines = Surface(surface.width).wrapped(reasons, first=" " * indent) if reasons else [""]
         yield numbers + "  " + lines[0][indent:]
         yield from lines[1:]
@@ -262,6 +284,18 @@ def _unexpected(page: Page) -> list[str]:
     head = "Does not fit the rest:  "
     lines = page.surface.wrapped(f"{', '.join(told)}.", first=head, rest="  ")
     return [page.surface.strong(head) + lines[0][len(head) :], *lines[1:]] if told else []
+
+
+def _sure(page: Page) -> list[str]:
+    """What the intervals are, and how often the first place stands."""
+    if page.sure is None:
+        return []
+    first = page.sure.intervals[0].entry.label
+    said = (
+        f"{first} is first in {percent(page.sure.first_kept)} of {page.sure.draws:,} draws of every number from its "
+        "counts, interval or grade."
+    )
+    return page.surface.wrapped(said, first="How sure:  ", rest="  ")
 
 
 def _foot(page: Page) -> Iterator[str]:
