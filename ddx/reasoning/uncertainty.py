@@ -133,7 +133,7 @@ def _left_out(
 
 
 def beta_quantiles(shapes: Floats, levels: Sequence[float]) -> Floats:
-    """(distributions, levels) quantiles of Beta(a, b), shapes (distributions, 2), to 0.005 standard deviations.
+    """(distributions, levels) quantiles of Beta(a, b), shapes (distributions, 2), to 0.01 standard deviations.
 
     The density of the logit, x^a (1 - x)^b, is smooth and falls off exponentially, so that its trapezoids add up to
     the distribution function.
