@@ -144,10 +144,11 @@ def load(name_or_path: str | Path) -> Network:
 
 
 def compile(network: Network, setting: str | None = None) -> Model:
-    """The network ready for exact queries in a setting (the default one where none is named).
+    """The network ready for queries in a setting (the default one where none is named).
 
-    Raises UnknownName for a setting that it does not have, SpecError where the setting's numbers cannot be met,
-    TooLarge where the compiled network would not fit.
+    A network whose clique tree would not fit answers case by case (`engine.case_by_case`): exactly where it can,
+    otherwise `posteriors` are sampled and say so, and what needs exact answers raises TooLarge. Raises UnknownName for
+    a setting that it does not have, SpecError where the setting's numbers cannot be met.
     """
     from ddx.engine import cache
 
@@ -156,9 +157,9 @@ def compile(network: Network, setting: str | None = None) -> Model:
     kept = cache.fetch(key)
     if kept is not None:
         return kept.model
-    from ddx.engine.model import compile_network
+    from ddx.engine.case_by_case import prepared
 
-    model = compile_network(network.bayesnet(chosen), events=events_of(network))
+    model = prepared(network.bayesnet(chosen), events=events_of(network))
     cache.store(key, model, {"network": network.name, "setting": chosen})
     return model
 
@@ -192,10 +193,10 @@ def _clinical(path: Path) -> Network:
     kept = _kept(key, read)
     if kept is not None:
         return kept
-    from ddx.knowledge.load import files_below
+    from ddx.knowledge.load import load_with_files
 
-    built_on = {str(base): _sha256(read_bytes(base)) for base in files_below(path, catalog.networks())}
-    return _read(key, read, built_on)
+    found, files = load_with_files(path, catalog.networks())
+    return _read(key, lambda: found, {str(base): _sha256(read_bytes(base)) for base in files})
 
 
 Read = Callable[[], "clinical.Network"]

@@ -19,7 +19,8 @@ def posterior(
     """Raw posteriors of every variable: P(state | what was observed), for networks of any tool.
 
     Reads .yaml, .bif, .xmlbif, .bifxml, .xdsl, .net and .uai, also with .gz. In a network with settings the complaint
-    of the setting counts as observed unless the case says otherwise, as in `ddx diagnose`.
+    of the setting counts as observed unless the case says otherwise, as in `ddx diagnose`. Where a network is too large
+    for an exact answer, the posteriors are sampled, and the answer says so and gives their standard errors.
 
     \b
       ddx posterior -n asia.bif dysp=yes smoke=no
@@ -39,6 +40,6 @@ def posterior(
     if as_json:
         from ddx.report.json import written
 
-        emit(written(posteriors.plain(basis, values)))
+        emit(written(posteriors.plain(basis, values, belief)))
     else:
-        emit(posteriors.text(basis, values, surface(plain=plain)))
+        emit(posteriors.text(basis, values, surface(plain=plain), belief))

@@ -42,15 +42,16 @@ class Belief(dict[str, Mapping[str, float]]):
     """The posteriors of one case: `belief[node]` is state -> probability, `belief[event]` is absent / present.
 
     A name that is both a node and an event means the node; `probability(event)` is always that of the event.
-    `log_evidence` is log P(evidence) in nats; `exact` is false where the answer is approximate. It is a dict for
-    speed, and frozen, as are its rows.
+    `log_evidence` is log P(evidence) in nats; `exact` is false where the answer is approximate, and then there are
+    standard errors and the effective number of samples. It is a dict for speed, and frozen, as are its rows.
     """
 
-    __slots__ = ("exact", "layout", "log_evidence", "standard_errors")
+    __slots__ = ("effective_samples", "exact", "layout", "log_evidence", "standard_errors")
     layout: Layout
     log_evidence: float
     exact: bool
     standard_errors: Mapping[str, Mapping[str, float]] | None  # where the answer is approximate
+    effective_samples: float | None
 
     @classmethod
     def of(
@@ -59,6 +60,7 @@ class Belief(dict[str, Mapping[str, float]]):
         rows: Mapping[str, Mapping[str, float]],
         log_evidence: float,
         standard_errors: Mapping[str, Mapping[str, float]] | None = None,
+        effective_samples: float | None = None,
     ) -> Belief:
         """A belief with one row for every node; approximate where it has standard errors."""
         made = dict.__new__(cls)
@@ -68,6 +70,7 @@ class Belief(dict[str, Mapping[str, float]]):
         put(made, "log_evidence", log_evidence)
         put(made, "exact", standard_errors is None)
         put(made, "standard_errors", standard_errors)
+        put(made, "effective_samples", effective_samples)
         return made
 
     def _frozen(self, *_: object, **__: object) -> NoReturn:

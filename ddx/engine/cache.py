@@ -167,6 +167,7 @@ def _describe(model: Model) -> dict[str, Any]:
         "limit_bytes": model.settings.limit_bytes,
         "effort": model.settings.effort,
         "entries": model.entries,
+        "case_by_case": not model.structure.cliques,
     }
 
 
@@ -185,6 +186,10 @@ def _rebuild(head: Mapping[str, Any], factors: dict[str, npt.NDArray[Any]], tree
     parts = Parts(tuple(told["cards"]), scopes, of_node, factors["factor_start"], factors["tables"])
     settings = Settings(told["limit_bytes"], told["effort"], told["entries"])
     network = _network(told, states, parts, factors["terms"])
+    if told["case_by_case"]:
+        from ddx.engine.case_by_case import CaseByCase
+
+        return CaseByCase(Layout.of(states, events), parts, network)
 
     def structure() -> Structure:
         arrays = _tree(tree, head["tree"])

@@ -22,13 +22,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ddx.engine.belief import LaneAnswers
-from ddx.engine.cliquetree import Skeleton, skeleton_of
 from ddx.engine.elimination import Dense, sliced, sliced_factors, spread, sum_out
 from ddx.engine.factors import Factor, Factors
 from ddx.engine.kernel import SwitchedKernel, compiled
 from ddx.engine.likelihood import Evidence, at_most_one, finding_weights
 from ddx.engine.model import Model
 from ddx.engine.propagate import TRUSTED_ABOVE_NATS, Lanes, Switches
+from ddx.engine.skeleton import Skeleton, skeleton_of
 from ddx.engine.structure import Structure
 from ddx.engine.triangulate import quick_elimination
 from ddx.errors import TooLarge

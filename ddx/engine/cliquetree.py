@@ -1,196 +1,190 @@
-"""From factors and an elimination order to the flat arrays of a `Structure`."""
+"""From factors and elimination orders to the flat arrays of a `Structure`."""
 
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from ddx.engine.branches import relieved
-from ddx.engine.factors import Factors, scopes
+from ddx.engine.factors import Factors
+from ddx.engine.skeleton import Skeleton, skeleton_of
 from ddx.engine.structure import Structure
-from ddx.engine.supports import NothingPossible, Places, Relation, possible, projected, support, too_large
-from ddx.engine.triangulate import bits, cliques_of, moral_graph
+from ddx.engine.supports import (
+    NothingPossible,
+    Places,
+    Relation,
+    distinct_codes,
+    possible,
+    projected,
+    segment_firsts,
+    support,
+    too_large,
+)
+from ddx.errors import TooLarge
 
 BYTES_AN_ENTRY = 64  # potential, working copy, index maps
-SHALLOW = 20_000  # entries: below it a tree is rooted where it is shallowest, above it at its biggest clique
+UNCALIBRATED = 4  # times the entries allowed may be there while those are found that are possible
+COMPRESSIBLE = 64  # a tree of so many times the entries allowed may still fit once the impossible ones are gone
+TRIED_ENTRIES = 30_000_000  # of the trees of several orders
 
 
-@dataclass(frozen=True, slots=True)
-class Skeleton:
-    """A rooted clique tree without numbers; cliques level by level, each with its variables [separator | rest]."""
-
-    scopes: tuple[tuple[int, ...], ...]
-    separators: tuple[tuple[int, ...], ...]
-    parent: tuple[int, ...]
-    depth: tuple[int, ...]
-    host: dict[int, int]  # variable -> the smallest clique that holds it
-    factor_host: tuple[int, ...]
+def most_planned(limit_bytes: int) -> float:
+    """Entries, the impossible ones counted, beyond which it is not worth looking for the possible ones."""
+    return COMPRESSIBLE * limit_bytes / BYTES_AN_ENTRY
 
 
-def build(found: Factors, order: Sequence[int], visible: int, limit_bytes: int) -> Structure:
-    """The structure with its tables; potentials are zeros until they are multiplied and calibrated."""
-    skeleton = skeleton_of(found, order)
-    supports = _supports(skeleton, found, limit_bytes // BYTES_AN_ENTRY)
-    return _structure(skeleton, supports, found, visible)
+def build(found: Factors, orders: Sequence[Sequence[int]], visible: int, limit_bytes: int) -> Structure:
+    """The structure with its tables; potentials are zeros until they are multiplied and calibrated.
+
+    Of several elimination orders, the one that leaves the fewest possible entries; those that come late are not
+    tried once TRIED_ENTRIES have been looked at. TooLarge where none fits.
+    """
+    most = limit_bytes // BYTES_AN_ENTRY
+    best: tuple[int, Skeleton, _Supports] | None = None
+    fault: TooLarge | None = None
+    tried, excluding = 0, _Excluding(found)
+    for order in orders if excluding.of_variable else orders[:1]:
+        skeleton = skeleton_of(found, order)
+        try:
+            supports = _supports(skeleton, excluding, most)
+        except TooLarge as caught:
+            fault, rows = fault or caught, most
+        else:
+            rows = sum(r.rows for r in supports.rows)
+            if best is None or rows < best[0]:
+                best = rows, skeleton, supports
+        tried += rows
+        if tried > TRIED_ENTRIES:
+            break
+    if best is None:
+        assert fault is not None
+        raise fault
+    return _structure(best[1], best[2], found, visible)
 
 
-def skeleton_of(found: Factors, order: Sequence[int]) -> Skeleton:
-    cards = found.cards
-    sets = cliques_of(moral_graph(cards, scopes(found)), order)
-    sizes = [math.prod(cards[v] for v in bits(c)) for c in sets]
-    neighbours = _spanning_tree(sets, sizes)
-    root = _centre(neighbours, sizes) if sum(sizes) <= SHALLOW else max(range(len(sets)), key=lambda c: (sizes[c], -c))
-    sets, relieved_parents = relieved(sets, _walk(neighbours, root)[0], cards)
-    sizes = [math.prod(cards[v] for v in bits(c)) for c in sets]
-    parents, depths = _walk(_neighbours(relieved_parents), root)
-    host = {v: _smallest_holder(1 << v, sets, sizes) for v in range(len(cards))}
-    holders = [_smallest_holder(sum(1 << v for v in scope), sets, sizes) for scope in scopes(found)]
-    inputs = Counter([parents[c] for c in parents if c != root] + list(host.values()))
-    ranked = sorted(parents, key=lambda c: (depths[c], -inputs[c], parents[c], c))
-    number = {c: i for i, c in enumerate(ranked)}
-    all_scopes, separators = [], []
-    for c in ranked:
-        shared = bits(sets[c] & sets[parents[c]]) if c != root else []
-        separators.append(tuple(shared))
-        all_scopes.append((*shared, *(v for v in bits(sets[c]) if v not in shared)))
-    return Skeleton(
-        tuple(all_scopes),
-        tuple(separators),
-        tuple(-1 if c == root else number[parents[c]] for c in ranked),
-        tuple(depths[c] for c in ranked),
-        {v: number[c] for v, c in host.items()},
-        tuple(number[c] for c in holders),
+def treeless(found: Factors, visible: int) -> Structure:
+    """A structure with the tables of a network and no clique."""
+    node_start = _starts([found.cards[v] for v in range(visible)])
+    none, no_start = np.empty(0, dtype=np.int32), np.zeros(1, dtype=np.int64)
+    return Structure(
+        node_start=node_start,
+        entry_start=no_start,
+        level_start=no_start,
+        parent=none,
+        message_start=node_start[-1:],
+        segment_start=no_start,
+        input_count=none,
+        map_start=no_start,
+        maps=none,
+        node_clique=none,
+        node_input=none,
+        child_input=none,
+        factor_clique=none,
+        factor_start=_starts([f.values.size for f in found.factors]),
+        factor_map_start=no_start,
+        factor_maps=none,
+        tables=np.concatenate([f.values.ravel() for f in found.factors]),
+        potentials=np.empty(0),
     )
 
 
-def _smallest_holder(mask: int, sets: Sequence[int], sizes: Sequence[int]) -> int:
-    return min((c for c in range(len(sets)) if mask & ~sets[c] == 0), key=lambda c: (sizes[c], c))
+@dataclass(frozen=True, slots=True)
+class _Supports:
+    """The possible rows of every clique, and how they hang together."""
+
+    rows: list[Relation]
+    firsts: list[npt.NDArray[np.intp]]  # where each configuration of its separator begins
+    in_parent: list[npt.NDArray[np.int32]]  # of each row of its parent: which configuration of its separator
 
 
-def _spanning_tree(sets: Sequence[int], sizes: Sequence[int]) -> list[list[int]]:
-    """A maximum spanning tree by separator size (Prim), which is a clique tree."""
-    neighbours: list[list[int]] = [[] for _ in sets]
-    start = max(range(len(sets)), key=lambda c: (sizes[c], -c))
-    best = {c: ((sets[c] & sets[start]).bit_count(), start) for c in range(len(sets)) if c != start}
-    depth = {start: 0}
-    while best:
-        c = max(best, key=lambda k: (best[k][0], -sizes[k], -k))
-        _, other = best.pop(c)
-        depth[c] = depth[other] + 1
-        neighbours[c].append(other)
-        neighbours[other].append(c)
-        for k, (weight, now) in best.items():
-            shared = (sets[c] & sets[k]).bit_count()
-            if shared > weight or (shared == weight and depth[c] < depth[now]):
-                best[k] = shared, c
-    return neighbours
-
-
-def _walk(neighbours: Sequence[Sequence[int]], root: int) -> tuple[dict[int, int], dict[int, int]]:
-    parents, depths = {root: root}, {root: 0}
-    queue = [root]
-    for c in queue:
-        for k in sorted(neighbours[c]):
-            if k not in parents:
-                parents[k], depths[k] = c, depths[c] + 1
-                queue.append(k)
-    return parents, depths
-
-
-def _neighbours(parents: Mapping[int, int]) -> list[list[int]]:
-    found: list[list[int]] = [[] for _ in parents]
-    for c, above in parents.items():
-        if above != c:
-            found[c].append(above)
-            found[above].append(c)
-    return found
-
-
-def _centre(neighbours: Sequence[Sequence[int]], sizes: Sequence[int]) -> int:
-    """A clique from which the farthest is nearest, the bigger one of two."""
-    depths = _walk(neighbours, 0)[1]
-    end = max(depths, key=lambda c: (depths[c], -c))
-    parents, depths = _walk(neighbours, end)
-    last = max(depths, key=lambda c: (depths[c], -c))
-    path = [last]
-    while path[-1] != end:
-        path.append(parents[path[-1]])
-    middle = {path[(len(path) - 1) // 2], path[len(path) // 2]}
-    return max(middle, key=lambda c: (sizes[c], -c))
-
-
-def _supports(skeleton: Skeleton, found: Factors, most_rows: int) -> list[Relation]:
+def _supports(skeleton: Skeleton, excluding: _Excluding, most_rows: int) -> _Supports:
     """The possible rows of every clique, calibrated."""
-    cards = found.cards
+    cards = excluding.cards
     sizes = [math.prod(cards[v] for v in scope) for scope in skeleton.scopes]
     if max(sizes) >= 1 << 62:
         raise too_large(float(max(sizes)), most_rows)
-    by_variable: dict[int, list[int]] = {}
-    informative = [f for f in range(len(found.factors)) if not found.factors[f].values.all()]
-    for f in informative:
-        for v in found.factors[f].scope:
-            by_variable.setdefault(v, []).append(f)
+    upward = _upward(skeleton, excluding, most_rows)
+    calibrated = _Supports(upward, [np.zeros(1, dtype=np.intp)], [np.empty(0, dtype=np.int32)])
+    for c in range(1, len(upward)):
+        shared, parent = skeleton.separators[c], skeleton.parent[c]
+        space = math.prod(cards[v] for v in shared)
+        above = upward[parent].codes(shared, cards)
+        places = Places(distinct_codes(above, space), space)
+        own = upward[c].codes(shared, cards)
+        if not places.full:
+            kept = places.of(own) >= 0
+            upward[c], own = upward[c].keep(kept), own[kept]
+        calibrated.firsts.append(segment_firsts(own))
+        calibrated.in_parent.append(places.of(above))
+    if any(r.rows == 0 for r in upward):
+        raise NothingPossible
+    if (rows := sum(r.rows for r in upward)) > most_rows:
+        raise too_large(rows, most_rows)
+    return calibrated
+
+
+class _Excluding:
+    """The factors with zeros: which rows each leaves possible within a clique."""
+
+    def __init__(self, found: Factors) -> None:
+        self.cards = found.cards
+        self.of_variable: dict[int, list[int]] = {}
+        self._factors = found.factors
+        self._known: dict[tuple[int, tuple[int, ...]], Relation | None] = {}
+        for f, factor in enumerate(found.factors):
+            for v in () if factor.values.all() else factor.scope:
+                self.of_variable.setdefault(v, []).append(f)
+
+    def within(self, scope: Sequence[int]) -> list[Relation]:
+        """What the factors that touch a clique leave possible of it."""
+        members = set(scope)
+        near = sorted({f for v in scope for f in self.of_variable.get(v, ())})
+        parts = (self._part(f, tuple(v for v in self._factors[f].scope if v in members)) for f in near)
+        return [part for part in parts if part is not None]
+
+    def _part(self, f: int, kept: tuple[int, ...]) -> Relation | None:
+        if (f, kept) not in self._known:
+            self._known[f, kept] = possible(self._factors[f].scope, self._factors[f].values, set(kept), self.cards)
+        return self._known[f, kept]
+
+
+def _upward(skeleton: Skeleton, excluding: _Excluding, most_rows: int) -> list[Relation]:
+    """The rows of every clique that its factors and everything below it leave possible."""
+    cards = excluding.cards
     relations: list[Relation] = []
     below: list[list[Relation]] = [[] for _ in skeleton.scopes]  # what the children of a clique leave possible
+    left = UNCALIBRATED * most_rows
     for c in range(len(skeleton.scopes) - 1, -1, -1):
         scope = skeleton.scopes[c]
-        near = sorted({f for v in scope for f in by_variable.get(v, ())})
-        parts = [possible(found.factors[f].scope, found.factors[f].values, set(scope), cards) for f in near]
-        relations.append(support(scope, [*(p for p in parts if p is not None), *below[c]], cards, most_rows))
+        relations.append(support(scope, [*excluding.within(scope), *below[c]], cards, min(left, most_rows)))
+        left -= relations[-1].rows
         shadow = projected(relations[-1], skeleton.separators[c], cards) if c else None
         if shadow is not None:
             below[skeleton.parent[c]].append(shadow)
         below[c] = []
-    relations.reverse()
-    _calibrate(skeleton, relations, cards)
-    if any(r.rows == 0 for r in relations):
-        raise NothingPossible
-    if sum(r.rows for r in relations) > most_rows:
-        raise too_large(sum(r.rows for r in relations), most_rows)
-    return relations
+    return relations[::-1]
 
 
-def _calibrate(skeleton: Skeleton, relations: list[Relation], cards: Sequence[int]) -> None:
-    count = len(relations)
-    for c in range(count - 1, 0, -1):
-        _reduce(relations, skeleton.parent[c], c, skeleton.separators[c], cards)
-    for c in range(1, count):
-        _reduce(relations, c, skeleton.parent[c], skeleton.separators[c], cards)
-
-
-def _reduce(relations: list[Relation], at: int, by: int, shared: tuple[int, ...], cards: Sequence[int]) -> None:
-    """Keep the rows of one clique whose shared part some row of the other has."""
-    space = math.prod(cards[v] for v in shared)
-    places = Places(relations[by].codes(shared, cards), space)
-    if len(places.distinct) < space:
-        relations[at] = relations[at].keep(places.of(relations[at].codes(shared, cards)) >= 0)
-
-
-def _structure(skeleton: Skeleton, supports: Sequence[Relation], found: Factors, visible: int) -> Structure:
+def _structure(skeleton: Skeleton, supports: _Supports, found: Factors, visible: int) -> Structure:
     cards = found.cards
     node_start = _starts([cards[v] for v in range(visible)])
-    separator_codes = [s.codes(skeleton.separators[c], cards) for c, s in enumerate(supports)]
-    firsts = [_segment_firsts(codes) for codes in separator_codes]
-    message_start = _starts([len(f) for f in firsts], int(node_start[-1]))
-    entry_start = _starts([s.rows for s in supports])
-    segment_start = np.concatenate([*(f + entry_start[c] for c, f in enumerate(firsts)), entry_start[-1:]])
+    message_start = _starts([len(f) for f in supports.firsts], int(node_start[-1]))
+    entry_start = _starts([s.rows for s in supports.rows])
+    segment_start = np.concatenate([*(f + entry_start[c] for c, f in enumerate(supports.firsts)), entry_start[-1:]])
     inputs = _Inputs(skeleton, visible)
-    blocks = []
-    for c, rows in enumerate(supports):
-        block = np.empty((rows.rows, inputs.count[c]), dtype=np.int32)
+    map_start = _starts([rows.rows * count for rows, count in zip(supports.rows, inputs.count, strict=True)])
+    maps = np.empty(int(map_start[-1]), dtype=np.int32)
+    for c, rows in enumerate(supports.rows):
+        block = maps[map_start[c] : map_start[c + 1]].reshape(rows.rows, inputs.count[c])
         for k, v in enumerate(inputs.nodes[c]):
-            block[:, k] = rows.columns[rows.scope.index(v)] + node_start[v]
+            block[:, k] = rows.codes((v,), cards) + node_start[v]
         for k, child in enumerate(inputs.children[c], start=len(inputs.nodes[c])):
-            shared = skeleton.separators[child]
-            places = Places(separator_codes[child], math.prod(cards[v] for v in shared))
-            block[:, k] = places.of(rows.codes(shared, cards)) + message_start[child]
-        blocks.append(block.ravel())
-    factor_maps, factor_start = _factor_maps(skeleton, supports, found)
+            block[:, k] = supports.in_parent[child] + message_start[child]
+            supports.in_parent[child] = np.empty(0, dtype=np.int32)
+    factor_maps, factor_map_start, factor_start = _factor_maps(skeleton, supports.rows, found)
     return Structure(
         node_start=node_start,
         entry_start=entry_start,
@@ -199,15 +193,15 @@ def _structure(skeleton: Skeleton, supports: Sequence[Relation], found: Factors,
         message_start=message_start,
         segment_start=segment_start,
         input_count=np.array(inputs.count, dtype=np.int32),
-        map_start=_starts([len(b) for b in blocks]),
-        maps=_joined(blocks),
+        map_start=map_start,
+        maps=maps,
         node_clique=np.array([skeleton.host[v] for v in range(visible)], dtype=np.int32),
         node_input=np.array([inputs.nodes[skeleton.host[v]].index(v) for v in range(visible)], dtype=np.int32),
         child_input=np.array(inputs.of_child, dtype=np.int32),
         factor_clique=np.array(skeleton.factor_host, dtype=np.int32),
         factor_start=factor_start,
-        factor_map_start=_starts([len(m) for m in factor_maps]),
-        factor_maps=_joined(factor_maps),
+        factor_map_start=factor_map_start,
+        factor_maps=factor_maps,
         tables=np.concatenate([f.values.ravel() for f in found.factors]),
         potentials=np.zeros(int(entry_start[-1])),
     )
@@ -232,22 +226,16 @@ class _Inputs:
 
 def _factor_maps(
     skeleton: Skeleton, supports: Sequence[Relation], found: Factors
-) -> tuple[list[npt.NDArray[np.int32]], npt.NDArray[np.int64]]:
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Factor maps, where each begins, and where each factor begins in the tables."""
     starts = _starts([f.values.size for f in found.factors])
-    maps = []
+    map_start = _starts([supports[host].rows for host in skeleton.factor_host])
+    maps = np.empty(int(map_start[-1]), dtype=np.int32)
     for f, factor in enumerate(found.factors):
         codes = supports[skeleton.factor_host[f]].codes(factor.scope, found.cards)
-        maps.append((codes + starts[f]).astype(np.int32))
-    return maps, starts
-
-
-def _segment_firsts(codes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    return np.flatnonzero(np.concatenate([[True], codes[1:] != codes[:-1]]))
+        np.add(codes, starts[f], out=maps[map_start[f] : map_start[f + 1]], casting="unsafe")
+    return maps, map_start, starts
 
 
 def _starts(counts: Sequence[int], first: int = 0) -> npt.NDArray[np.int64]:
     return np.concatenate([[first], first + np.cumsum(counts, dtype=np.int64)]).astype(np.int64)
-
-
-def _joined(parts: Sequence[npt.NDArray[np.int32]]) -> npt.NDArray[np.int32]:
-    return np.concatenate(parts) if parts else np.empty(0, dtype=np.int32)

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ddx.engine.triangulate import best_elimination, moral_graph
+from ddx.engine.triangulate import MOST_VARIABLES, best_elimination, good_eliminations, moral_graph
+from ddx.errors import TooLarge
 from ddx.knowledge.bayesnet import BayesNet, NoisyMax, expand
 
 Array = npt.NDArray[np.float64]
@@ -41,21 +42,54 @@ class Factors:
     of_node: Mapping[str, range]  # the factors that one node's local model became
 
 
-def factorise(network: BayesNet, effort: int) -> tuple[Factors, tuple[int, ...]]:
-    """The factors whose clique tree is smallest, and the elimination order that shows it."""
-    candidates = dict.fromkeys(_decomposed(network, limit) for limit in EXPANDED_ENTRIES)
-    if len(candidates) == 1:
-        factors = _factors(network, next(iter(candidates)))
-        return factors, best_elimination(moral_graph(factors.cards, scopes(factors)), factors.cards, effort)[1]
-    best: tuple[float, Factors] | None = None
+def factorise(network: BayesNet, effort: int, most: float = math.inf) -> tuple[Factors, tuple[tuple[int, ...], ...]]:
+    """The factors whose clique tree is smallest, and the elimination orders that promise it, the best first.
+
+    TooLarge where every tree that is tried has more than `most` entries, the impossible ones counted.
+    """
+    candidates = list(dict.fromkeys(_decomposed(network, limit) for limit in EXPANDED_ENTRIES))
+    chosen = candidates[0] if len(candidates) == 1 else _smallest(network, candidates, most)
+    if chosen is not None:
+        factors = _factors(network, chosen)
+        graph = moral_graph(factors.cards, scopes(factors))
+        orders = good_eliminations(graph, factors.cards, effort, most, zeros(factors))
+        if orders:
+            return factors, tuple(order for _, order in orders)
+    raise TooLarge(
+        f"no clique tree of less than {most:,.0f} entries was found",
+        where=network.name,
+        remedy="Fewer parents for a variable, or noisy-OR instead of tables, make it smaller.",
+    )
+
+
+def _smallest(network: BayesNet, candidates: Sequence[tuple[str, ...]], most: float) -> tuple[str, ...] | None:
+    """The noisy-MAX nodes to decompose: those whose tree is smallest without much searching; None where none is."""
+    best, least = None, most
     for chosen in candidates:
         shapes = _factors(network, chosen, numbers=False)
-        size, _ = best_elimination(moral_graph(shapes.cards, scopes(shapes)), shapes.cards, TRIAL_EFFORT)
-        if best is None or size < best[0]:
-            best = size, _factors(network, chosen)
-    assert best is not None
-    factors = best[1]
-    return factors, best_elimination(moral_graph(factors.cards, scopes(factors)), factors.cards, effort)[1]
+        if len(shapes.cards) > MOST_VARIABLES:
+            continue
+        size, order = best_elimination(moral_graph(shapes.cards, scopes(shapes)), shapes.cards, TRIAL_EFFORT, least)
+        if order and size < least:
+            best, least = chosen, size
+        elif best is not None:
+            break  # more chains did not help: still more will not
+    return best
+
+
+def decomposed(network: BayesNet, largest: int) -> Factors:
+    """The factors where every noisy-MAX whose table would have more than `largest` entries is a chain."""
+    return _factors(network, _decomposed(network, largest))
+
+
+def zeros(factors: Factors) -> list[tuple[int, float]]:
+    """The tables with zeros, as `triangulate` takes them."""
+    found: list[tuple[int, float]] = []
+    for factor in factors.factors:
+        share = float(np.count_nonzero(factor.values) / factor.values.size)
+        if 0 < share < 1:
+            found.append((sum(1 << v for v in factor.scope), share))
+    return found
 
 
 def scopes(factors: Factors) -> list[tuple[int, ...]]:

@@ -101,7 +101,7 @@ class Kernel:
             tuple(states),
             tuple(states.values()),
             Belief,
-            ("log_evidence", "layout", layout, "exact", True, "standard_errors", None),
+            ("log_evidence", "layout", layout, "exact", True, "standard_errors", None, "effective_samples", None),
         )
 
     def query(self, least: float) -> Callable[[object], Belief | None]:

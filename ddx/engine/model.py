@@ -39,13 +39,13 @@ def compile_network(
     network: BayesNet, *, events: Events | None = None, limit_bytes: int = LIMIT_BYTES, effort: int = EFFORT
 ) -> Model:
     """The network, ready for queries. TooLarge, before it is allocated, where it needs more than `limit_bytes`."""
-    from ddx.engine.cliquetree import build
+    from ddx.engine.cliquetree import build, most_planned
     from ddx.engine.factors import factorise
 
     named = dict(events or {})
-    _check_events(network, named)
-    found, order = factorise(network, effort)
-    structure = build(found, order, len(network.nodes), limit_bytes)
+    check_events(network, named)
+    found, orders = factorise(network, effort, most_planned(limit_bytes))
+    structure = build(found, orders, len(network.nodes), limit_bytes)
     of_node = {node: (span.start, span.stop) for node, span in found.of_node.items()}
     scopes = tuple(factor.scope for factor in found.factors)
     parts = Parts(found.cards, scopes, of_node, structure.factor_start, structure.tables)
@@ -58,7 +58,7 @@ def _potentials(structure: Structure, tables: Floats) -> Floats:
     return propagate.conditionals(structure, propagate.products(structure, tables))[0]
 
 
-def _check_events(network: BayesNet, events: Events) -> None:
+def check_events(network: BayesNet, events: Events) -> None:
     for event, (node, labels) in events.items():
         if node not in network.states:
             remedy = near_misses(node, network.states)

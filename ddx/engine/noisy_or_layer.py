@@ -27,6 +27,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 MOST_PRESENT = 20  # findings; 2^20 numbers a disease
 CHECKPOINT_BYTES = 1 << 26  # forward vectors kept at once
+SPARED_BYTES = 1 << 21  # vectors of one block of findings
 COMPILED_BYTES = 1 << 28  # forward vectors that the C kernel may keep
 
 
@@ -110,6 +111,43 @@ def next_findings(
         without = posteriors(layer, present, [*absent, f])
         answers[f] = (math.exp(with_it.log_evidence - now), with_it.posteriors, without.posteriors)
     return answers
+
+
+def absence(layer: Layer, present: Sequence[int], absent: Sequence[int], others: Ints) -> Floats:
+    """P(each of some other findings is absent | findings), (others,); 0 throughout where the findings are impossible.
+
+    E[(1 - leak) * product over the present diseases of (1 - link)] is the same sum over subsets with every link into
+    the other finding taken as spared. One run forwards for a block of findings.
+    """
+    shown, missing = sorted(set(present)), sorted(set(absent))
+    off, on, _ = _folded(layer, missing)
+    linked = _linked(layer, shown, off, on)
+    start = _leaks(layer, shown)
+    found = np.zeros(len(others))
+    width = max(1, SPARED_BYTES // start.nbytes)
+    for first in range(0, len(others), width):
+        block = others[first : first + width]
+        spared = _spared(layer, block)
+        alone = off[:, None] + on[:, None] * spared  # P(a disease spares it | absent findings)
+        alone[[c.disease for c in linked]] = 1.0
+        now = np.repeat(start[None, :], len(block) + 1, axis=0)  # the last row is the findings alone
+        for cause in linked:
+            weight = cause.present * np.append(spared[cause.disease], 1.0)
+            now = cause.absent * now + weight[:, None] * _switched(now, cause)
+        if now[-1, -1] > 0.0:
+            found[first : first + width] = (1.0 - layer.leaks[block]) * alone.prod(axis=0) * now[:-1, -1] / now[-1, -1]
+    return found
+
+
+def _spared(layer: Layer, findings: Ints) -> Floats:
+    """(diseases, findings) P(a present disease does not bring the finding about)."""
+    place = np.full(len(layer.leaks), -1)
+    place[findings] = np.arange(len(findings))
+    own = np.flatnonzero(place[layer.link_finding] >= 0)
+    disease = np.searchsorted(layer.link_start, own, side="right") - 1
+    spared = np.ones((len(layer.priors), len(findings)))
+    spared[disease, place[layer.link_finding[own]]] = 1.0 - layer.link_weight[own]
+    return spared
 
 
 def _folded(layer: Layer, absent: Sequence[int]) -> tuple[Floats, Floats, float]:

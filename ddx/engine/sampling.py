@@ -1,89 +1,168 @@
 """Approximate posteriors with standard errors, where nothing exact fits.
 
-Likelihood weighting (Fung & Chang 1990; Shachter & Peot 1990): nodes are drawn parents first, observed ones are set
-and weigh the sample by their probability. Posteriors are self-normalised; the standard error of one is
-sqrt(sum w^2 (x - p)^2) / sum w. Nothing is drawn without a seed.
+Likelihood weighting (Fung & Chang 1990; Shachter & Peot 1990): nodes are drawn parents first, from what their
+likelihood leaves of P(node | parents), and weigh the sample by how much that is. Posteriors are self-normalised; the
+standard error of one is
+
+    sqrt(sum w^2 (x - p)^2) / sum w        at least sqrt(q (1 - q) / (n + 1)), q = (n p + 1/2) / (n + 1),
+
+with n = (sum w)^2 / sum w^2 the effective number of samples. The second keeps a state that no sample met from passing
+for impossible. Below LEAST_EFFECTIVE neither can be trusted, and nothing is answered. Nothing is drawn without a seed.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from ddx.engine.belief import Belief, Layout, rows_of
-from ddx.errors import ImpossibleEvidence
-from ddx.knowledge.bayesnet import BayesNet, Table, Term
+from ddx.errors import TooLarge
+from ddx.knowledge.bayesnet import BayesNet, LocalModel, Table, Term
 
 Floats = npt.NDArray[np.float64]
 States = npt.NDArray[np.int64]
 
+CHUNK = 8192  # samples drawn together
+LEAST_EFFECTIVE = 200.0
 
-def sampled(network: BayesNet, layout: Layout, likelihood: Floats, samples: int, seed: int) -> Belief:
-    """Posteriors from weighted samples, marked approximate, each with its standard error.
 
-    `log_evidence` is an estimate too. ImpossibleEvidence where no sample has any weight: the evidence is impossible,
-    or too improbable to be found this way.
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """Drawing stops at `enough` effective samples, or at `most` drawn."""
+
+    most: int = 1 << 18
+    enough: float = 40_000.0
+    seed: int = 0
+
+
+def sampled(network: BayesNet, layout: Layout, likelihood: Floats, how: Sampling) -> Belief:
+    """Posteriors from weighted samples, marked approximate, with standard errors and the effective sample size.
+
+    `log_evidence` is an estimate too, with relative standard error sqrt(1 / effective - 1 / drawn). TooLarge where
+    the samples agree too seldom with the findings to say anything.
     """
-    rng = np.random.default_rng(seed)
-    drawn: dict[str, States] = {}
-    log_weight = np.zeros(samples)
-    with np.errstate(divide="ignore"):
-        for node in network.topological_order():
-            first, last = layout.spans[node]
-            said = likelihood[first:last]
-            if np.count_nonzero(said) == 1:
-                state = int(np.argmax(said))
-                drawn[node] = np.full(samples, state, dtype=np.int64)
-                log_weight += np.log(_probability(network, node, state, drawn, samples) * said[state])
-            else:
-                drawn[node] = _draw(network, node, drawn, (rng, samples))
-                log_weight += np.log(said[drawn[node]])
-    peak = float(log_weight.max())
-    if peak == -math.inf:
-        raise ImpossibleEvidence([f"no sample of {samples:,} agrees with them"])
-    weight = np.exp(log_weight - peak)
-    total = float(weight.sum())
-    values, errors = np.zeros(layout.total), np.zeros(layout.total)
-    for node, states in drawn.items():
-        first, last = layout.spans[node]
-        p = np.bincount(states, weight, last - first) / total
-        squares = np.bincount(states, weight**2, last - first)
-        values[first:last] = p
-        errors[first:last] = np.sqrt((1 - p) ** 2 * squares + p**2 * ((weight**2).sum() - squares)) / total
-    log_evidence = peak + math.log(total / samples)
-    return Belief.of(layout, rows_of(layout, values), log_evidence, rows_of(layout, errors))
+    rng = np.random.default_rng(how.seed)
+    drawing = _Drawing(network, layout, likelihood)
+    sums = _Sums(layout.total)
+    while sums.drawn < how.most and sums.effective < how.enough:
+        sums.add(*drawing.chunk(rng, min(CHUNK, how.most - sums.drawn)))
+    if not sums.effective >= LEAST_EFFECTIVE:
+        raise TooLarge(
+            f"no exact answer fits, and {sums.drawn:,} samples are worth {sums.effective:.0f}, "
+            f"fewer than the {LEAST_EFFECTIVE:.0f} that an estimate needs",
+            where=network.name,
+            remedy="Observe more, or leave out what is very improbable.",
+        )
+    values, errors = sums.estimates()
+    certain = drawing.certain()
+    values[certain], errors[certain] = likelihood[certain] > 0, 0.0
+    log_evidence = sums.peak + math.log(sums.weight / sums.drawn)
+    rows = rows_of(layout, values), rows_of(layout, errors)
+    return Belief.of(layout, rows[0], log_evidence, rows[1], sums.effective)
 
 
-def _terms(network: BayesNet, node: str) -> tuple[Term, ...]:
-    model = network.models[node]
+class _Drawing:
+    """Draws of all nodes from a likelihood (states,)."""
+
+    def __init__(self, network: BayesNet, layout: Layout, likelihood: Floats) -> None:
+        self.layout = layout
+        self.order = network.topological_order()
+        self.models = network.models
+        self.said = {n: likelihood[first:last] for n, (first, last) in layout.spans.items()}
+        self.told = {n for n, said in self.said.items() if (said != 1.0).any()}
+
+    def certain(self) -> list[int]:
+        """Places of the states of nodes that are left one state."""
+        fixed = [n for n in self.told if np.count_nonzero(self.said[n]) == 1]
+        return [k for n in fixed for k in range(*self.layout.spans[n])]
+
+    def chunk(self, rng: np.random.Generator, samples: int) -> tuple[States, Floats]:
+        """(nodes, samples) places of the states drawn on the axis of all states, and log weights (samples,)."""
+        drawn: dict[str, States] = {}
+        log_weight = np.zeros(samples)
+        for node in self.order:
+            if node not in self.told:
+                drawn[node] = _greatest(self.models[node], drawn, rng, samples)
+                continue
+            rows = _distribution(self.models[node], drawn, samples) * self.said[node]
+            below = np.cumsum(rows, axis=1)
+            with np.errstate(divide="ignore"):
+                log_weight += np.log(below[:, -1])
+            at = rng.random(samples) * below[:, -1]
+            drawn[node] = (at[:, None] >= below[:, :-1]).sum(axis=1)
+        places = [drawn[node] + first for node, (first, _) in self.layout.spans.items()]
+        return np.stack(places), log_weight
+
+
+class _Sums:
+    """Running sums of weights, on a scale of exp(peak)."""
+
+    def __init__(self, states: int) -> None:
+        self.peak = -math.inf
+        self.drawn = 0
+        self.weight = self.squares = 0.0
+        self.by_state, self.squares_by_state = np.zeros(states), np.zeros(states)
+
+    @property
+    def effective(self) -> float:
+        return self.weight**2 / self.squares if self.squares > 0 else 0.0
+
+    def add(self, places: States, log_weight: Floats) -> None:
+        """One chunk: places (nodes, samples), log weights (samples,)."""
+        self.drawn += len(log_weight)
+        peak = max(self.peak, float(log_weight.max()))
+        if peak == -math.inf:
+            return
+        shrink, weight = math.exp(self.peak - peak), np.exp(log_weight - peak)
+        self.peak = peak
+        self.weight = self.weight * shrink + float(weight.sum())
+        self.squares = self.squares * shrink**2 + float((weight**2).sum())
+        self.by_state *= shrink
+        self.squares_by_state *= shrink**2
+        for node in places:
+            first, last = int(node.min()), int(node.max()) + 1
+            self.by_state[first:last] += np.bincount(node - first, weight, last - first)
+            self.squares_by_state[first:last] += np.bincount(node - first, weight**2, last - first)
+
+    def estimates(self) -> tuple[Floats, Floats]:
+        """Posteriors and their standard errors (states,)."""
+        p = self.by_state / self.weight
+        spread = (1 - p) ** 2 * self.squares_by_state + p**2 * (self.squares - self.squares_by_state)
+        n = self.effective
+        q = (n * p + 0.5) / (n + 1)
+        return p, np.maximum(np.sqrt(np.maximum(spread, 0.0)) / self.weight, np.sqrt(q * (1 - q) / (n + 1)))
+
+
+def _terms(model: LocalModel) -> tuple[Term, ...]:
     return (Term(model.parents, model.values),) if isinstance(model, Table) else model.terms
 
 
-def _rows(term: Term, drawn: dict[str, States], samples: int) -> Floats:
+def _rows(term: Term, drawn: Mapping[str, States], samples: int) -> Floats:
     """(samples, states) the distribution of a contribution in each sample."""
     if not term.parents:
         return np.broadcast_to(term.values, (samples, len(term.values)))
     return np.asarray(term.values[tuple(drawn[p] for p in term.parents)])
 
 
-def _draw(network: BayesNet, node: str, drawn: dict[str, States], by: tuple[np.random.Generator, int]) -> States:
-    rng, samples = by
+def _greatest(model: LocalModel, drawn: Mapping[str, States], rng: np.random.Generator, samples: int) -> States:
+    """A draw of a node from P(node | parents): the greatest of the draws of its contributions."""
     greatest = np.zeros(samples, dtype=np.int64)
-    for term in _terms(network, node):
+    for term in _terms(model):
         below = np.cumsum(_rows(term, drawn, samples), axis=1)[:, :-1]
         greatest = np.maximum(greatest, (rng.random(samples)[:, None] >= below).sum(axis=1))
     return greatest
 
 
-def _probability(network: BayesNet, node: str, state: int, drawn: dict[str, States], samples: int) -> Floats:
-    terms = _terms(network, node)
-    if len(terms) == 1:
-        return _rows(terms[0], drawn, samples)[:, state]
-    upto, under = np.ones(samples), np.ones(samples)
-    for term in terms:
-        rows = _rows(term, drawn, samples)
-        under = under * rows[:, :state].sum(axis=1)
-        upto = upto * rows[:, : state + 1].sum(axis=1)
-    return np.maximum(upto - under, 0.0)
+def _distribution(model: LocalModel, drawn: Mapping[str, States], samples: int) -> Floats:
+    """(samples, states) P(node | parents) in each sample."""
+    if isinstance(model, Table):
+        return _rows(Term(model.parents, model.values), drawn, samples)
+    below = np.ones((samples, model.terms[0].values.shape[-1]))
+    for term in model.terms:
+        below = below * np.cumsum(_rows(term, drawn, samples), axis=1)
+    below[:, -1] = 1.0
+    return np.maximum(np.diff(below, axis=1, prepend=0.0), 0.0)

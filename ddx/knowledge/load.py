@@ -36,30 +36,26 @@ def load(path: Path, find_base: Mapping[str, Path] | None = None) -> spec.Networ
 
     `find_base` maps names to the files of networks that a view may be of; a view may also name a file beside it.
     """
+    return load_with_files(path, find_base)[0]
+
+
+def load_with_files(path: Path, find_base: Mapping[str, Path] | None = None) -> tuple[spec.Network, tuple[Path, ...]]:
+    """The same, and the files that it builds on: those of the networks that it is a view of, or none."""
     document = read(path)
     body = document.value
     form = body.get("ddx") if isinstance(body, dict) else None
     if form == "view/1":
         view = shaped(spec.ViewFile, document)
-        base = load(base_of(view, path, find_base or {}), find_base)
-        network = apply_view(view, base, document)
-        return network
+        below = base_of(view, path, find_base or {})
+        base, files = load_with_files(below, find_base)
+        return apply_view(view, base, document), (below, *files)
     if form != "network/1":
         read_as = f"`ddx: {form}`" if form else "no line `ddx: network/1`"
         raise SpecError(f"{read_as}", where=document.where(("ddx",)), remedy="Start the file with `ddx: network/1`.")
     network = shaped(spec.Network, document)
     tell(document, meaning.faults(network))
     tell(document, cycle_faults(network))
-    return network
-
-
-def files_below(path: Path, known: Mapping[str, Path]) -> tuple[Path, ...]:
-    """The files that a network file builds on: that of the network it is a view of, or none."""
-    document = read(path)
-    if not isinstance(document.value, dict) or document.value.get("ddx") != "view/1":
-        return ()
-    base = base_of(shaped(spec.ViewFile, document), path, known)
-    return (base, *files_below(base, known))
+    return network, ()
 
 
 def base_of(view: spec.ViewFile, path: Path, known: Mapping[str, Path]) -> Path:

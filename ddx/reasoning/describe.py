@@ -55,12 +55,15 @@ class Description:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How the network is computed: a clique tree of possible entries, and what runs it: "C" or "numpy"."""
+    """How the network is computed, and what runs it: "C" or "numpy".
+
+    One clique tree of possible entries, or one for each case where that is too large.
+    """
 
     nodes: int
-    cliques: int
+    cliques: int  # 0 where there is no tree for all cases
     entries: int
-    treewidth: int
+    treewidth: int | None
     compiled_bytes: int
     kernel: str
 
@@ -101,12 +104,14 @@ def sized(model: Model) -> Size:
     from ddx.engine.kernel import compiled
     from ddx.engine.triangulate import best_elimination, cliques_of, moral_graph
 
-    graph = moral_graph(model.parts.cards, model.parts.scopes)
-    order = best_elimination(graph, model.parts.cards, model.settings.effort)[1]
-    width = max(clique.bit_count() for clique in cliques_of(graph, order)) - 1
     structure = model.structure
     stored = sum(array.nbytes for array in structure.arrays().values())
     kernel = "C" if compiled() is not None else "numpy"
+    if not structure.cliques:
+        return Size(len(model.nodes), 0, 0, None, stored, kernel)
+    graph = moral_graph(model.parts.cards, model.parts.scopes)
+    order = best_elimination(graph, model.parts.cards, model.settings.effort)[1]
+    width = max(clique.bit_count() for clique in cliques_of(graph, order)) - 1
     return Size(len(model.nodes), structure.cliques, structure.entries, width, stored, kernel)
 
 

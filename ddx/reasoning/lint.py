@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ddx.documents import Document
-from ddx.engine.model import Model, compile_network
+from ddx.engine.case_by_case import prepared
+from ddx.engine.model import Model
 from ddx.errors import DdxError
 from ddx.knowledge import catalog
 from ddx.knowledge.bayesnet import BayesNet
@@ -115,14 +116,14 @@ def _foreign_issues(path: Path) -> Iterator[Issue]:
 
     try:
         network = read_network(path)
-        model = compile_network(network)
+        model = prepared(network)
     except DdxError as fault:
         yield issue_of(fault, path.name)
         return
     yield from (Issue("note", path.name, remark) for remark in network.remarks)
     yield from _loose(path.name, network)
     belief = model.posteriors({})
-    for node in network.nodes:
+    for node in network.nodes if belief.exact else ():
         never = [state for state, p in belief[node].items() if p <= 0]
         if never:
             yield Issue("warning", path.name, f"{node} is never {' nor '.join(never)}", "Its table gives 0 throughout.")
@@ -142,4 +143,6 @@ def _size(where: str, model: Model) -> Issue:
         f"compiles to {size.cliques} cliques, {size.entries:,} entries, {size.compiled_bytes / 1e6:.1f} MB; "
         f"treewidth at most {size.treewidth}"
     )
+    if not size.cliques:
+        message = "too large for one clique tree: every case gets trees of its own, or samples where those do not fit"
     return Issue("note", where, message)

@@ -143,6 +143,12 @@ _KERNELS = {
 
 
 def _size(size: Size) -> str:
+    if not size.cliques:
+        return (
+            f"{size.nodes} variables, whose clique tree would be too large. Each case is cut down by its findings and "
+            "gets trees of its own: exact where they fit. Otherwise posteriors are sampled, with standard errors, and "
+            "what needs exact answers is refused."
+        )
     return (
         f"{size.nodes} variables in a clique tree of {size.cliques} cliques with {size.entries:,} possible entries; "
         f"treewidth at most {size.treewidth}; {size.compiled_bytes / 1e6:.1f} MB compiled. "

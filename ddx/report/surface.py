@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 BLUE, ORANGE, STRONG, FAINT, RESET = "\x1b[38;5;33m", "\x1b[38;5;208m", "\x1b[1m", "\x1b[2m", "\x1b[0m"
-ASCII = str.maketrans({"·": "|", "─": "-", "…": "~", "≥": ">=", "≤": "<=", "–": "-", "×": "x", "²": "2"})
+ASCII = str.maketrans({"·": "|", "─": "-", "…": "~", "≥": ">=", "≤": "<=", "–": "-", "×": "x", "²": "2", "±": "+-"})
 NARROWEST, WIDEST = 60, 140
 
 
