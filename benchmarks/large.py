@@ -2,8 +2,9 @@
 
     python benchmarks/large.py [--set INDEX] [NETWORK ...]
 
-First the networks that come with pgmpy (all of them, or those named): the entries of pyAgrum's junction tree, of ours,
-and those of ours that are possible. With --set, the index.json of a conformance set, also every Bayesian network of
+First the networks that come with pgmpy (all of them, or those named): the entries of pyAgrum's junction tree, of our
+smallest one, and the possible ones that are kept (those of the cliques put between a large one and its many children
+included). With --set, the index.json of a conformance set, also every Bayesian network of
 the UAI 2014 competition in it: whether the official marginals and P(evidence) are met exactly. Each network has a
 process of its own, without the cache; seconds are CPU time, peak is the largest resident memory, reading included.
 """
@@ -11,7 +12,6 @@ process of its own, without the cache; seconds are CPU time, peak is the largest
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import math
 import os
@@ -27,24 +27,18 @@ from typing import Any
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
 
 import numpy as np
+import pyagrum as gum
+from peers import bundled
 
 import ddx
 from ddx.engine.case_by_case import prepared
 from ddx.engine.factors import factorise, scopes
 from ddx.engine.kernel import compiled
 from ddx.engine.model import EFFORT
-from ddx.engine.triangulate import bits, cliques_of, moral_graph
+from ddx.engine.triangulate import Sizes, cliques_of, moral_graph
 from ddx.knowledge.bayesnet import BayesNet
 
 GROUP = "uai-2014-competition"
-
-
-def bundled() -> dict[str, Path]:
-    """The networks that come with pgmpy, found without importing it."""
-    found = importlib.util.find_spec("pgmpy")
-    assert found is not None and found.origin is not None
-    folder = Path(found.origin).parent / "utils" / "example_models"
-    return {path.name.split(".")[0]: path for path in sorted(folder.glob("*.bif.gz"))}
 
 
 def machine() -> str:
@@ -60,8 +54,6 @@ def machine() -> str:
 
 def junction_tree_entries(net: BayesNet) -> float:
     """Entries of all cliques of pyAgrum's junction tree."""
-    import pyagrum as gum
-
     bn = gum.BayesNet()
     for node, labels in net.states.items():
         bn.add(gum.LabelizedVariable(node, node, list(labels)))
@@ -74,10 +66,11 @@ def junction_tree_entries(net: BayesNet) -> float:
 
 
 def tree_entries(net: BayesNet) -> float:
-    """Entries of all cliques of our tree, impossible ones included."""
+    """Entries of all cliques of our smallest tree, impossible ones included."""
     found, orders = factorise(net, EFFORT)
-    cliques = cliques_of(moral_graph(found.cards, scopes(found)), orders[0])
-    return float(sum(math.prod(found.cards[v] for v in bits(c)) for c in cliques))
+    graph = moral_graph(found.cards, scopes(found))
+    totals = [Sizes(found.cards).total(cliques_of(graph, order)) for order in orders]
+    return min(totals)
 
 
 def peak_gib() -> float:
@@ -165,7 +158,7 @@ def one(what: str, *arguments: str) -> None:
         item = next(i for i in json.loads(index.read_text())["items"] if i["id"] == arguments[1])
         print(json.dumps(solve_one(index.parent / item["network_as_bayes"], item)))
     else:
-        print(json.dumps({"compile": compile_one, "sizes": sizes_of}[what](bundled()[arguments[0]])))
+        print(json.dumps({"compile": compile_one, "sizes": sizes_of}[what](Path(bundled(arguments[0])))))
 
 
 def main() -> None:
@@ -176,7 +169,8 @@ def main() -> None:
     parser.add_argument("networks", nargs="*", help="of those that come with pgmpy")
     chosen = parser.parse_args()
     print(machine() + "\n")
-    print_bundled(chosen.networks or list(bundled()))
+    everything = sorted(path.name.removesuffix(".bif.gz") for path in Path(bundled("asia")).parent.glob("*.bif.gz"))
+    print_bundled(chosen.networks or everything)
     if chosen.set:
         print_set(chosen.set)
     return None
