@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ from ddx.errors import UnknownName, near_misses
 from ddx.knowledge import catalog, outline
 from ddx.knowledge.lexicon import Entry, Lexicon, of_states
 from ddx.knowledge.outline import Outline, Setting
-from ddx.storage import write_atomically
+from ddx.storage import stamp_of, write_atomically
 
 if TYPE_CHECKING:
     from pgmpy.models import DiscreteBayesianNetwork
@@ -31,7 +31,14 @@ if TYPE_CHECKING:
     from ddx.knowledge import spec as clinical
     from ddx.knowledge.bayesnet import BayesNet
 
-FORMAT = f"1 {__version__}"  # of what is kept in the cache: raise the number when it changes between releases
+MADE_BY = ("knowledge", "engine", "exchange")  # rooms whose code decides what is kept in the cache
+
+
+@cache
+def made_by() -> str:
+    """What made the content of the cache: the version, and names, sizes and times of the files of code."""
+    here = Path(__file__).parent
+    return _sha256(f"1 {__version__} {stamp_of([here / room for room in MADE_BY], ('.py',))}".encode())
 
 
 @dataclass(frozen=True)
@@ -135,12 +142,18 @@ def load(name_or_path: str | Path) -> Network:
     beside = catalog.roles_beside(path)
     if beside is not None:
         return _with_roles(beside, path)
+    from ddx.engine import cache
+
+    key = _sha256(read_bytes(path))
+    kept = cache.fetch(_model_key(key, ""))
+    name = path.name.split(".")[0]
+    return Network(name, "", name, key, key, foreign=_foreign(path) if kept is None else kept.model.network)
+
+
+def _foreign(path: Path) -> BayesNet:
     from ddx.exchange.files import read_network
 
-    foreign = read_network(path)
-    key = _sha256(read_bytes(path))
-    name = path.name.split(".")[0]
-    return Network(name, "", name, key, key, foreign=foreign)
+    return read_network(path)
 
 
 def compile(network: Network, setting: str | None = None) -> Model:
@@ -153,7 +166,7 @@ def compile(network: Network, setting: str | None = None) -> Model:
     from ddx.engine import cache
 
     chosen = network.chosen_setting(setting)
-    key = _sha256(f"{network.key} {chosen} {FORMAT}".encode())
+    key = _model_key(network.key, chosen)
     kept = cache.fetch(key)
     if kept is not None:
         return kept.model
@@ -162,6 +175,11 @@ def compile(network: Network, setting: str | None = None) -> Model:
     model = prepared(network.bayesnet(chosen), events=events_of(network))
     cache.store(key, model, {"network": network.name, "setting": chosen})
     return model
+
+
+def _model_key(network: str, setting: str) -> str:
+    """The name in the cache of what was compiled from a network with that key."""
+    return _sha256(f"{network} {setting} {made_by()}".encode())
 
 
 def _with_roles(path: Path, numbers: Path | None = None) -> Network:
@@ -211,7 +229,7 @@ def _read(key: str, read: Read, built_on: Mapping[str, str], sha256: str | None 
     plain = codec.to_plain(found)
     canonical = json.dumps(plain, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     content = {
-        "format": FORMAT,
+        "made_by": made_by(),
         "key": key,
         "built_on": built_on,
         "sha256": sha256 or _sha256(canonical.encode()),
@@ -219,7 +237,7 @@ def _read(key: str, read: Read, built_on: Mapping[str, str], sha256: str | None 
         "outline": outline.to_plain(outline.outline_of(found, tally(found))),
     }
     _keep(key, "outline", content)
-    _keep(key, "spec", {"format": FORMAT, "key": key, "built_on": built_on, "spec": plain})
+    _keep(key, "spec", {"made_by": made_by(), "key": key, "built_on": built_on, "spec": plain})
     return _of_content(content, lambda: found)
 
 
@@ -255,7 +273,7 @@ def _content(key: str, what: str) -> Mapping[str, Any] | None:
     """What was kept of a network, if it was kept by this version and nothing that it builds on has changed."""
     try:
         content: dict[str, Any] = json.loads(_place(key, what).read_text(encoding="utf-8"))
-        if content["format"] != FORMAT or content["key"] != key:
+        if content["made_by"] != made_by() or content["key"] != key:
             return None
         if any(_sha256(Path(base).read_bytes()) != was for base, was in content["built_on"].items()):
             return None

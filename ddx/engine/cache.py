@@ -4,16 +4,18 @@ One file a model, in two parts. The first is read at once: a magic line, the len
 SHA-256, the head (JSON), and the arrays of the factors. The second, read when the tree is first needed, are the arrays
 of the tree; the head has its length and SHA-256. Arrays are aligned to 64 bytes and used in place. Nothing is
 unpickled. A file that is damaged, of another version or of another byte order is as good as none; a folder that cannot
-be written is no error.
+be written is no error. Where a model is stored, what has not been used for long makes room for it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import re
 import sys
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -34,6 +36,10 @@ VERSION = 3  # of this layout and of the compiler: raise it when either changes
 ALIGNED = 64
 FRONT = 64  # bytes: the magic line, two lengths, a SHA-256, and nothing
 FACTORS = ("factor_start", "tables", "terms")  # arrays of the first part
+WRITTEN = (".model", ".outline.json", ".spec.json")  # ends of the names of what is kept
+MOST_BYTES = 1 << 30
+UNUSED_DAYS = 180
+Block = bytes | memoryview
 Json = Mapping[str, Any]  # whatever the caller keeps beside the model
 
 
@@ -66,9 +72,30 @@ def store(key: str, model: Model, header: Json) -> bool:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_atomically(path, content, 0o600)
+        prune(path.parent, kept=path)
     except OSError:
         return False
     return True
+
+
+def prune(place: Path, *, kept: Path, most_bytes: int = MOST_BYTES) -> None:
+    """Remove what was not used for UNUSED_DAYS, then the longest unused, until `most_bytes` are left; `kept` stays.
+
+    Only files that the cache wrote. OSError where the folder cannot be listed; what cannot be removed stays.
+    """
+    found = []
+    with os.scandir(place) as entries:
+        for entry in entries:
+            if entry.name.endswith(WRITTEN) and entry.path != str(kept):
+                status = entry.stat()
+                found.append((max(status.st_atime, status.st_mtime), status.st_size, entry.path))
+    too_old = time.time() - UNUSED_DAYS * 86_400
+    left = most_bytes - kept.stat().st_size
+    for used, size, path in sorted(found, reverse=True):
+        left -= size
+        if used < too_old or left < 0:
+            with contextlib.suppress(OSError):
+                Path(path).unlink()
 
 
 def fetch(key: str) -> Entry | None:
@@ -102,27 +129,35 @@ def _pack(model: Model, header: str) -> bytes:
         "version": VERSION,
         "order": sys.byteorder,
         "factors": factor_places,
-        "tree": {"arrays": tree_places, "length": len(tree), "sha256": hashlib.sha256(tree).hexdigest()},
+        "tree": {"arrays": tree_places, "length": sum(map(len, tree)), "sha256": _hash(tree).hex()},
         "model": _describe(model),
         "header": header,
     }
     text = json.dumps(head).encode()
     text += b" " * (-len(text) % ALIGNED)
-    first = text + factors
-    front = MAGIC + b"".join(n.to_bytes(8, "little") for n in (len(text), len(first))) + hashlib.sha256(first).digest()
-    return front.ljust(FRONT, b"\0") + first + tree
+    first = [text, *factors]
+    lengths = (len(text), sum(map(len, first)))
+    front = MAGIC + b"".join(n.to_bytes(8, "little") for n in lengths) + _hash(first)
+    return b"".join([front.ljust(FRONT, b"\0"), *first, *tree])
 
 
-def _blocks(arrays: Mapping[str, npt.NDArray[np.generic]]) -> tuple[bytes, list[list[Any]]]:
-    """The bytes of some arrays, each aligned, and where each is: name, type, count, place."""
+def _hash(blocks: Iterable[Block]) -> bytes:
+    found = hashlib.sha256()
+    for block in blocks:
+        found.update(block)
+    return found.digest()
+
+
+def _blocks(arrays: Mapping[str, npt.NDArray[np.generic]]) -> tuple[list[Block], list[list[Any]]]:
+    """The bytes of some arrays in place, each filled up to be aligned; and where each is: name, type, count, place."""
     places: list[list[Any]] = []
-    blocks, at = [], 0
+    blocks: list[Block] = []
+    at = 0
     for name, array in arrays.items():
-        block = np.ascontiguousarray(array).tobytes()
         places.append([name, array.dtype.str, len(array), at])
-        blocks.append(block + b"\0" * (-len(block) % ALIGNED))
-        at += len(blocks[-1])
-    return b"".join(blocks), places
+        blocks += [np.ascontiguousarray(array).view(np.uint8).data, b"\0" * (-array.nbytes % ALIGNED)]
+        at += array.nbytes + len(blocks[-1])
+    return blocks, places
 
 
 def _arrays(content: bytes, start: int, places: Iterable[Iterable[Any]]) -> dict[str, npt.NDArray[Any]]:

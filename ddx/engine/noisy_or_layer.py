@@ -124,7 +124,7 @@ def absence(layer: Layer, present: Sequence[int], absent: Sequence[int], others:
     linked = _linked(layer, shown, off, on)
     start = _leaks(layer, shown)
     found = np.zeros(len(others))
-    width = max(1, SPARED_BYTES // start.nbytes)
+    width = max(1, min(SPARED_BYTES // start.nbytes, SPARED_BYTES // max(1, len(layer.priors))))
     for first in range(0, len(others), width):
         block = others[first : first + width]
         spared = _spared(layer, block)
