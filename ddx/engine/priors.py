@@ -3,15 +3,16 @@
 A clinic's numbers are P(disease | complaint): "of patients referred for indurated skin, 0.8 % have it". Entered as
 priors and followed by the complaint as a finding, the complaint would count twice. Here the roots are solved for:
 every context mix, every stated prior and P(complaint) itself are reproduced by the network given the complaint.
-Each weight is multiplied by (odds stated / odds reached)^0.8 until all agree; every step is exact inference.
-Without a complaint the same loop makes the marginals those stated.
+Each weight is multiplied by (odds stated / odds reached)^0.8, and the steps before tell how to correct the next one
+(Anderson 1965), until all agree; every step is exact inference. Without a complaint the same loop makes the marginals
+those stated.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,6 +27,7 @@ from ddx.knowledge.bayesnet import Array, LocalModel
 from ddx.knowledge.meaning import models_of, states_of
 
 STEP = 0.8  # exponent of one update; 1 can overshoot where several causes compete for one complaint
+REMEMBERED = 6  # steps
 AGREES = 1e-11  # largest difference in log odds at which the loop stops
 MOST_STEPS = 3000
 EXHAUSTED = 1e-14  # odds beyond this or its inverse: what is stated cannot be reached
@@ -50,21 +52,33 @@ def solve(network: spec.Network, people: Population) -> Roots:
     targets = list(_targets(network, people))
     if not targets:
         return roots
-    nodes = with_ancestors(network, [*roots.mix, *(t.node for t in targets)])
-    model = compile_network(ground.ground(network, people, roots, nodes))
+    network = _cut(network, with_ancestors(network, [*roots.mix, *(t.node for t in targets)]))
+    model = compile_network(ground.ground(network, people, roots), effort=0)
     complaint = people.complaint
     lane = model.likelihood({complaint.finding: complaint.state} if complaint else {})[:, None]
+    walk = _Walk()
     for _ in range(MOST_STEPS):
         lanes = model.lanes(lane)
         reached = [_reached(model, lanes.marginals[:, 0], float(lanes.log_evidence[0]), t) for t in targets]
         steps = [_log_odds(*_stated(t, people)) - _log_odds(*r) for t, r in zip(targets, reached, strict=True)]
         if max(map(abs, steps), default=0.0) < AGREES:
             return roots
-        roots = _stepped(roots, targets, steps)
+        roots = _stepped(roots, targets, walk.next(np.array(steps)))
         _check_reachable(people, roots, targets, reached)
         model = model.with_tables(_models(network, people, roots, targets))
     worst = max(range(len(targets)), key=lambda i: abs(steps[i]))
     raise _unreachable(people, targets[worst], reached[worst])
+
+
+def _cut(network: spec.Network, kept: set[str]) -> spec.Network:
+    """The network with these variables alone, which are closed under parents."""
+    return replace(
+        network,
+        context={n: x for n, x in network.context.items() if n in kept},
+        diseases={n: x for n, x in network.diseases.items() if n in kept},
+        latents={n: x for n, x in network.latents.items() if n in kept},
+        findings={n: x for n, x in network.findings.items() if n in kept},
+    )
 
 
 def starting_roots(network: spec.Network, people: Population) -> Roots:
@@ -135,13 +149,41 @@ def _log_odds(here: float, against: float) -> float:
     return math.log(max(here, 1e-300)) - math.log(max(against, 1e-300))
 
 
-def _stepped(roots: Roots, targets: list[Target], steps: list[float]) -> Roots:
+class _Walk:
+    """The steps taken so far, and how the differences in log odds changed with them."""
+
+    def __init__(self) -> None:
+        self.steps: list[Array] = []
+        self.changes: list[Array] = []
+        self.last: Array | None = None
+
+    def next(self, differences: Array) -> Array:
+        """The next step in log odds: STEP of each difference, less what the last REMEMBERED steps say of it.
+
+        Forgets them where they led away.
+        """
+        if self.last is not None:
+            self.changes.append(differences - self.last)
+            if np.abs(differences).max() > 2 * np.abs(self.last).max():
+                self.steps.clear()
+                self.changes.clear()
+        self.last = differences
+        step: Array = STEP * differences
+        if self.changes:
+            taken, changed = np.array(self.steps[-REMEMBERED:]).T, np.array(self.changes[-REMEMBERED:]).T
+            share = np.linalg.lstsq(changed, differences, rcond=1e-10)[0]
+            step = step - (taken + STEP * changed) @ share
+        self.steps.append(step)
+        return step
+
+
+def _stepped(roots: Roots, targets: list[Target], steps: Array) -> Roots:
     mix = {c: row.copy() for c, row in roots.mix.items()}
     odds = {n: row.copy() for n, row in roots.odds.items()}
     backgrounds = {n: row.copy() for n, row in roots.backgrounds.items()}
-    for target, step in zip(targets, steps, strict=True):
+    for target, step in zip(targets, steps.tolist(), strict=True):
         rows = {"mix": mix, "odds": odds}.get(target.kind, backgrounds)
-        rows[target.node][target.state] *= math.exp(STEP * step)
+        rows[target.node][target.state] *= math.exp(step)
     for rows in (mix, backgrounds):
         for node, row in rows.items():
             rows[node] = row / row.sum()
