@@ -108,10 +108,20 @@ def test_what_cannot_be_met_is_refused_with_the_smallest_figure(toy: spec.Networ
 
 
 def test_a_complaint_rarer_than_its_causes_force_is_refused(toy: spec.Network) -> None:
+    """Myeloma alone, one in a thousand, gives 2 in 10,000 a fever."""
+    complaint = spec.Complaint(finding="fever", state="present", p=number(1e-4))
+    priors_of = {**toy.settings["clinic"].priors, "flu": number(0.1)}
+    with pytest.raises(SpecError, match=r"states 0.0001 for P\(fever\), but the smallest figure .* is 0.0002"):
+        grounded(with_setting(toy, "clinic", complaint=complaint, priors=priors_of, inherits="general"), "clinic")
+
+
+def test_a_figure_at_the_edge_of_what_can_be_reached_is_reached(toy: spec.Network) -> None:
+    """The background is then the rate of the only cause: steps towards it grow ever smaller unless they are corrected."""
     complaint = spec.Complaint(finding="fever", state="present", p=number(0.9))
     priors_of = {**toy.settings["clinic"].priors, "flu": number(0.999)}
-    with pytest.raises(SpecError, match="figure that can be reached"):
-        grounded(with_setting(toy, "clinic", complaint=complaint, priors=priors_of, inherits="general"), "clinic")
+    edge = with_setting(toy, "clinic", complaint=complaint, priors=priors_of, inherits="general")
+    for wanted, reached in stated_and_reached(edge, "clinic"):
+        assert reached == pytest.approx(wanted, abs=1e-9)
 
 
 def test_unknown_settings_and_circles_are_refused(toy: spec.Network) -> None:

@@ -27,7 +27,8 @@ from ddx.knowledge.bayesnet import Array, LocalModel
 from ddx.knowledge.meaning import models_of, states_of
 
 STEP = 0.8  # exponent of one update; 1 can overshoot where several causes compete for one complaint
-REMEMBERED = 6  # steps
+REMEMBERED = 6  # steps,
+NEAR = 0.1  # once no log odds differ by more
 AGREES = 1e-11  # largest difference in log odds at which the loop stops
 MOST_STEPS = 3000
 EXHAUSTED = 1e-14  # odds beyond this or its inverse: what is stated cannot be reached
@@ -160,11 +161,13 @@ class _Walk:
     def next(self, differences: Array) -> Array:
         """The next step in log odds: STEP of each difference, less what the last REMEMBERED steps say of it.
 
-        Forgets them where they led away.
+        They are heard near the solution only, and forgotten where they led away: far from it, small steps lead to the
+        solution that is continuous with the numbers stated, if there is one.
         """
+        largest = np.abs(differences).max()
         if self.last is not None:
             self.changes.append(differences - self.last)
-            if np.abs(differences).max() > 2 * np.abs(self.last).max():
+            if largest > NEAR or largest > 2 * np.abs(self.last).max():
                 self.steps.clear()
                 self.changes.clear()
         self.last = differences
