@@ -9,11 +9,18 @@ import pytest
 import ddx
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Sets of expected answers that do not ship."""
+    parser.addoption("--conformance", metavar="INDEX", help="the index.json of a set of posteriors made by others")
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """A fresh cache folder for the whole run, for its child processes too."""
+    """A fresh cache folder for the whole run, for its child processes too; and the conformance set that was named."""
     fresh = tempfile.TemporaryDirectory(prefix="ddx-tests-", ignore_cleanup_errors=True)
     patch = pytest.MonkeyPatch()
     patch.setenv("DDX_CACHE_DIR", fresh.name)
+    if named := config.getoption("--conformance"):
+        patch.setenv("DDX_CONFORMANCE", str(Path(named).resolve()))
     config.add_cleanup(patch.undo)
     config.add_cleanup(fresh.cleanup)
 

@@ -302,7 +302,7 @@ def test_the_command_says_that_it_sampled(
         return capsys.readouterr().out
 
     answer = json.loads(said("posterior", "-n", str(path), "x21_21=yes", "--json"))
-    assert answer["exact"] is False and answer["effective_samples"] > 200
+    assert answer["exact"] is False and answer["effective_samples"] > 1000
     assert 0 < answer["standard_errors"]["x0_0"]["yes"] < 0.05
     page = said("posterior", "-n", str(path), "x21_21=yes", "--plain")
     assert "approximate" in page and "effective samples" in page and "+-" in page

@@ -61,6 +61,52 @@ def test_rare_diseases_keep_twelve_digits(seed: int) -> None:
     assert answer.log_evidence == pytest.approx(math.log(total), abs=1e-12)
 
 
+def test_fourteen_present_findings_keep_twelve_digits() -> None:
+    priors, leaks, links = random_layer(10, 16, 7, 11)
+    present, absent = list(range(14)), [14, 15]
+    joint, total = exact(priors, leaks, links, present, absent)
+    answer = noisy_or_layer.posteriors(Layer.of(priors, leaks, links), present, absent)
+    for found, truth in zip(answer.posteriors.tolist(), joint, strict=True):
+        assert abs(Fraction(found) * total / truth - 1) < Fraction(1, 10**12)
+    assert answer.log_evidence == pytest.approx(math.log(total), rel=1e-13)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_leave_one_out_and_next_keep_twelve_digits(seed: int) -> None:
+    priors, leaks, links = random_layer(7, 8, 4, seed)
+    layer = Layer.of(priors, leaks, links)
+    present, absent, others = [0, 2, 5], [1, 6], [3, 4, 7]
+    _, total = exact(priors, leaks, links, present, absent)
+
+    def close(found: float, truth: Fraction) -> bool:
+        return abs(Fraction(found) / truth - 1) < Fraction(1, 10**12)
+
+    for left_out, answer in noisy_or_layer.leave_one_out(layer, present, absent).items():
+        fewer = [f for f in present if f != left_out], [f for f in absent if f != left_out]
+        joint, mass = exact(priors, leaks, links, *fewer)
+        assert all(close(p, t / mass) for p, t in zip(answer.posteriors.tolist(), joint, strict=True))
+    off = noisy_or_layer.absence(layer, present, absent, np.array(others))
+    off_with = noisy_or_layer.absence_with(layer, present, absent, np.array(others), [1, 3])
+    now = noisy_or_layer.posteriors(layer, present, absent).posteriors
+    for k, (f, (p, with_it, without)) in enumerate(
+        noisy_or_layer.next_findings(layer, present, absent, others).items()
+    ):
+        joint_on, mass_on = exact(priors, leaks, links, [*present, f], absent)
+        joint_off, mass_off = exact(priors, leaks, links, present, [*absent, f])
+        assert close(p, mass_on / total) and close(float(off[k]), mass_off / total)
+        assert all(close(q, t / mass_on) for q, t in zip(with_it.tolist(), joint_on, strict=True))
+        assert all(close(q, t / mass_off) for q, t in zip(without.tolist(), joint_off, strict=True))
+        for row, d in enumerate((1, 3)):
+            assert off_with[row, k] * now[d] / off[k] == pytest.approx(without[d], rel=1e-11)
+
+
+def test_a_spared_link_that_is_forgotten_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer = Layer.of(*random_layer(7, 8, 4, 0))
+    honest = noisy_or_layer.absence(layer, [0, 2], [1], np.array([3, 4]))
+    monkeypatch.setattr(noisy_or_layer, "_spared", lambda layer, block: np.ones((len(layer.priors), len(block))))
+    assert np.abs(noisy_or_layer.absence(layer, [0, 2], [1], np.array([3, 4])) - honest).max() > 1e-6
+
+
 def test_a_wrong_link_would_be_noticed() -> None:
     priors, leaks, links = random_layer(5, 4, 3, 1)
     joint, total = exact(priors, leaks, links, [0, 1], [2])

@@ -116,7 +116,7 @@ def test_a_complaint_rarer_than_its_causes_force_is_refused(toy: spec.Network) -
 
 
 def test_a_figure_at_the_edge_of_what_can_be_reached_is_reached(toy: spec.Network) -> None:
-    """The background is then the rate of the only cause: steps towards it grow ever smaller unless they are corrected."""
+    """The background is then the rate of the only cause: steps towards it shrink for ever if nothing corrects them."""
     complaint = spec.Complaint(finding="fever", state="present", p=number(0.9))
     priors_of = {**toy.settings["clinic"].priors, "flu": number(0.999)}
     edge = with_setting(toy, "clinic", complaint=complaint, priors=priors_of, inherits="general")

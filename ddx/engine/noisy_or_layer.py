@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -136,6 +136,21 @@ def absence(layer: Layer, present: Sequence[int], absent: Sequence[int], others:
             now = cause.absent * now + weight[:, None] * _switched(now, cause)
         if now[-1, -1] > 0.0:
             found[first : first + width] = (1.0 - layer.leaks[block]) * alone.prod(axis=0) * now[:-1, -1] / now[-1, -1]
+    return found
+
+
+def absence_with(
+    layer: Layer, present: Sequence[int], absent: Sequence[int], others: Ints, diseases: Sequence[int]
+) -> Floats:
+    """P(each other finding is absent | findings, this disease), (diseases, others): what a next test is worth to it.
+
+    With P(disease | findings) and `absence`, Bayes' rule gives P(disease | findings, what the test showed).
+    """
+    found = np.zeros((len(diseases), len(others)))
+    for row, d in enumerate(diseases):
+        certain = layer.priors.copy()
+        certain[d] = 1.0
+        found[row] = absence(replace(layer, priors=certain), present, absent, others)
     return found
 
 

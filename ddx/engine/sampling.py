@@ -1,13 +1,14 @@
 """Approximate posteriors with standard errors, where nothing exact fits.
 
 Likelihood weighting (Fung & Chang 1990; Shachter & Peot 1990): nodes are drawn parents first, from what their
-likelihood leaves of P(node | parents), and weigh the sample by how much that is. Posteriors are self-normalised; the
-standard error of one is
+likelihood leaves of P(node | parents), and weigh the sample by how much that is. Posteriors are self-normalised. The
+square of the standard error of one is
 
-    sqrt(sum w^2 (x - p)^2) / sum w        at least sqrt(q (1 - q) / (n + 1)), q = (n p + 1/2) / (n + 1),
+    sum w^2 (x - p)^2 / (sum w)^2  +  unseen^2,      unseen = the greatest weight possible / sum w.
 
-with n = (sum w)^2 / sum w^2 the effective number of samples. The second keeps a state that no sample met from passing
-for impossible. Below LEAST_EFFECTIVE neither can be trusted, and nothing is answered. Nothing is drawn without a seed.
+The second term is what no sample can tell of itself: a state of the world that was not met, and would have weighed more
+than all that were. It keeps what was not met from passing for impossible. Where it is large, or the effective number of
+samples (sum w)^2 / sum w^2 is small, nothing is answered. Nothing is drawn without a seed.
 """
 
 from __future__ import annotations
@@ -25,16 +26,19 @@ from ddx.knowledge.bayesnet import BayesNet, LocalModel, Table, Term
 
 Floats = npt.NDArray[np.float64]
 States = npt.NDArray[np.int64]
+Places = npt.NDArray[np.intp]
 
 CHUNK = 8192  # samples drawn together
-LEAST_EFFECTIVE = 200.0
+TELLING = 1 << 16  # samples after which it shows whether enough of them will be effective
+LEAST_EFFECTIVE = 1000.0
+MOST_UNSEEN = 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
     """Drawing stops at `enough` effective samples, or at `most` drawn."""
 
-    most: int = 1 << 18
+    most: int = 1 << 19
     enough: float = 40_000.0
     seed: int = 0
 
@@ -50,14 +54,18 @@ def sampled(network: BayesNet, layout: Layout, likelihood: Floats, how: Sampling
     sums = _Sums(layout.total)
     while sums.drawn < how.most and sums.effective < how.enough:
         sums.add(*drawing.chunk(rng, min(CHUNK, how.most - sums.drawn)))
-    if not sums.effective >= LEAST_EFFECTIVE:
+        if sums.drawn >= TELLING and sums.effective * how.most < LEAST_EFFECTIVE * sums.drawn / 2:
+            break
+    unseen = sums.unseen(drawing.log_heaviest())
+    if sums.effective < LEAST_EFFECTIVE or unseen > MOST_UNSEEN:
         raise TooLarge(
-            f"no exact answer fits, and {sums.drawn:,} samples are worth {sums.effective:.0f}, "
-            f"fewer than the {LEAST_EFFECTIVE:.0f} that an estimate needs",
+            f"no exact answer fits, and {sums.drawn:,} samples do not tell enough: they are worth {sums.effective:.0f} "
+            f"(at least {LEAST_EFFECTIVE:.0f}), and what they did not meet may weigh {min(unseen, 1e9):.2g} times as "
+            f"much (at most {MOST_UNSEEN})",
             where=network.name,
             remedy="Observe more, or leave out what is very improbable.",
         )
-    values, errors = sums.estimates()
+    values, errors = sums.estimates(unseen)
     certain = drawing.certain()
     values[certain], errors[certain] = likelihood[certain] > 0, 0.0
     log_evidence = sums.peak + math.log(sums.weight / sums.drawn)
@@ -79,6 +87,14 @@ class _Drawing:
         """Places of the states of nodes that are left one state."""
         fixed = [n for n in self.told if np.count_nonzero(self.said[n]) == 1]
         return [k for n in fixed for k in range(*self.layout.spans[n])]
+
+    def log_heaviest(self) -> float:
+        """The log of a weight that no sample exceeds: every likelihood at its best, whatever the others are."""
+        best = 0.0
+        for node in self.told:
+            possible = {p: np.flatnonzero(self.said[p]) for p in self.models[node].parents}
+            best += math.log(_greatest_of(self.models[node], possible, self.said[node]))
+        return best
 
     def chunk(self, rng: np.random.Generator, samples: int) -> tuple[States, Floats]:
         """(nodes, samples) places of the states drawn on the axis of all states, and log weights (samples,)."""
@@ -128,13 +144,15 @@ class _Sums:
             self.by_state[first:last] += np.bincount(node - first, weight, last - first)
             self.squares_by_state[first:last] += np.bincount(node - first, weight**2, last - first)
 
-    def estimates(self) -> tuple[Floats, Floats]:
+    def unseen(self, log_heaviest: float) -> float:
+        """The greatest weight that a sample could have, as a part of all weights drawn."""
+        return math.exp(min(log_heaviest - self.peak, 700.0)) / self.weight if self.weight > 0 else math.inf
+
+    def estimates(self, unseen: float) -> tuple[Floats, Floats]:
         """Posteriors and their standard errors (states,)."""
         p = self.by_state / self.weight
         spread = (1 - p) ** 2 * self.squares_by_state + p**2 * (self.squares - self.squares_by_state)
-        n = self.effective
-        q = (n * p + 0.5) / (n + 1)
-        return p, np.maximum(np.sqrt(np.maximum(spread, 0.0)) / self.weight, np.sqrt(q * (1 - q) / (n + 1)))
+        return p, np.sqrt(np.maximum(spread, 0.0) / self.weight**2 + unseen**2)
 
 
 def _terms(model: LocalModel) -> tuple[Term, ...]:
@@ -166,3 +184,18 @@ def _distribution(model: LocalModel, drawn: Mapping[str, States], samples: int) 
         below = below * np.cumsum(_rows(term, drawn, samples), axis=1)
     below[:, -1] = 1.0
     return np.maximum(np.diff(below, axis=1, prepend=0.0), 0.0)
+
+
+def _greatest_of(model: LocalModel, possible: Mapping[str, Places], said: Floats) -> float:
+    """At least the largest sum of P(state | parents) x likelihood over possible states of the parents."""
+
+    def allowed(term: Term) -> Floats:
+        own = [possible[p] for p in term.parents]
+        return term.values[np.ix_(*own)].reshape(-1, len(said)) if own else term.values[None, :]
+
+    if isinstance(model, Table):
+        return float((allowed(Term(model.parents, model.values)) @ said).max())
+    below = [np.cumsum(allowed(term), axis=1) for term in model.terms]
+    most = np.prod([b.max(axis=0) for b in below], axis=0)  # P(node <= state), at most
+    least = np.concatenate([[0.0], np.prod([b.min(axis=0) for b in below], axis=0)[:-1]])  # P(node < state), at least
+    return float(min(np.maximum(most - least, 0.0) @ said, said.max()))

@@ -1,19 +1,18 @@
 """Networks made by others: every file of the conformance set is read, or refused where it must be.
 
-The set is given by DDX_CONFORMANCE (an index.json), or lies in `shared/` beside the project. Whether the posteriors
-are right is another file's question; this one asks whether the numbers arrive.
+The set is given with `pytest --conformance INDEX` or DDX_CONFORMANCE; see `conformance_set`. Whether the posteriors are
+right is another file's question; this one asks whether the numbers arrive.
 """
 
 from __future__ import annotations
 
 import gzip
-import json
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from conformance_set import asked, index, items, kind
 from ddx.errors import DdxError, FileProblem, SpecError
 from ddx.exchange import bif, hugin, uai, xdsl
 from ddx.exchange.files import FORMATS, read_network
@@ -21,22 +20,14 @@ from ddx.exchange.source import Source
 from ddx.knowledge.bayesnet import expand
 from oracle.reading import Reading, largest_difference, of_network, read
 
-BESIDE = Path(__file__).parents[3] / "shared" / "conformance" / "dev" / "index.json"
-INDEX = Path(os.environ.get("DDX_CONFORMANCE", BESIDE))
-
+INDEX = index()
 FORMATS_BY_NAME = {"bif": bif, "net": hugin, "uai": uai}
 
 
-def items(group: str | None) -> list[Any]:
-    """The items of one group; without a group the networks of all others, each once."""
-    if not INDEX.is_file():
-        reason = pytest.mark.skip(reason=f"conformance set absent: no {INDEX.name} there; set DDX_CONFORMANCE")
-        return [pytest.param(None, id="absent", marks=reason)]
-    found = json.loads(INDEX.read_text())["items"]
-    if group:
-        return [pytest.param(item, id=item["id"]) for item in found if item["group"] == group]
-    rest = [item for item in found if item["group"] not in ("real-file-reading", "noisy-or")]
-    return [pytest.param(item, id=name) for name, item in {item["network"]: item for item in rest}.items()]
+def networks() -> list[Any]:
+    """The networks whose posteriors are asked for, and those that must be refused, each once."""
+    found = {item["network"]: item for item in items() if kind(item) in ("posteriors", "refusal")}
+    return asked([{**item, "id": name} for name, item in found.items()])
 
 
 def independently(path: Path) -> Reading:
@@ -46,7 +37,7 @@ def independently(path: Path) -> Reading:
     return read(data, {".bifxml": "xmlbif"}.get(ending, ending[1:]))
 
 
-@pytest.mark.parametrize("item", items("real-file-reading"))
+@pytest.mark.parametrize("item", asked([item for item in items() if kind(item) == "reading"]))
 def test_a_real_file(item: dict[str, Any]) -> None:
     must, path = item["must"], INDEX.parent / item["network"]
     try:
@@ -63,7 +54,7 @@ def test_a_real_file(item: dict[str, Any]) -> None:
         assert largest_difference(of_network(network), independently(path)) < 1e-12
 
 
-@pytest.mark.parametrize("item", items(None))
+@pytest.mark.parametrize("item", networks())
 def test_a_network_of_the_set(item: dict[str, Any]) -> None:
     path = INDEX.parent / item["network"]
     if item["format"] == "uai-markov":
@@ -78,8 +69,8 @@ def test_a_network_of_the_set(item: dict[str, Any]) -> None:
     assert all(state in network.states[node] for node, state in known.items())
     for node, row in (item["expected"].get("marginals") or {}).items():
         assert set(row) <= set(network.states[node])
-    for index, values in (item["expected"].get("marginals_by_index") or {}).items():
-        assert len(values) == len(network.states[str(index)])
+    for place, values in (item["expected"].get("marginals_by_index") or {}).items():
+        assert len(values) == len(network.states[str(place)])
     small = [node for node in network.nodes if not network.parents(node)]
     assert all(expand(network, node).values.sum() == pytest.approx(1, abs=1e-12) for node in small)
 
@@ -94,7 +85,7 @@ def noisy_or(links: dict[str, float], leak: float) -> str:
     return f'<smile version="1.0" id="t"><nodes>{causes}{effect}</nodes></smile>'
 
 
-@pytest.mark.parametrize("item", items("noisy-or"))
+@pytest.mark.parametrize("item", asked([item for item in items() if kind(item) == "table"]))
 @pytest.mark.parametrize("mistaken", [False, True])
 def test_a_leak_convention(item: dict[str, Any], mistaken: bool) -> None:
     """Published noisy-OR tables: links that contain the leak, and links on top of it, which is what XDSL holds.

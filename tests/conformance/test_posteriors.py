@@ -1,14 +1,14 @@
 """Posteriors that others published or computed, through the front door: load, compile, ask.
 
-The set is given by DDX_CONFORMANCE (an index.json), or lies in `shared/` beside the project. The problems of the UAI
-2014 competition take minutes and run where DDX_LONG is set.
+Those that ship are of networks that come with pgmpy, by two engines (expectations.json, made by make_expectations.py);
+the largest networks take minutes, and are asked where DDX_LONG is set. A set of any other is given with `pytest
+--conformance INDEX` or DDX_CONFORMANCE; see `conformance_set`.
 """
 
 from __future__ import annotations
 
 import functools
 import json
-import math
 import os
 from pathlib import Path
 from typing import Any
@@ -16,47 +16,69 @@ from typing import Any
 import pytest
 
 import ddx
+from conformance_set import SHIPPED, asked, index, items, kind, misses
+from ddx.engine.belief import Belief
+from ddx.engine.case_by_case import CaseByCase, Means
+from ddx.engine.model import Model
+from ddx.exchange.pgmpy_models import bundled
 
-BESIDE = Path(__file__).parents[3] / "shared" / "conformance" / "dev" / "index.json"
-INDEX = Path(os.environ.get("DDX_CONFORMANCE", BESIDE))
-GROUPS = ("published", "two-engines", *(["uai-2014-competition"] if os.environ.get("DDX_LONG") else []))
-
-
-def items() -> list[Any]:
-    if not INDEX.is_file():
-        reason = pytest.mark.skip(reason=f"conformance set absent: no {INDEX.name} there; set DDX_CONFORMANCE")
-        return [pytest.param(None, id="absent", marks=reason)]
-    found = [item for item in json.loads(INDEX.read_text())["items"] if item["group"] in GROUPS]
-    found = [item for item in found if item["format"] != "uai-markov" or item.get("network_as_bayes")]
-    return [pytest.param(item, id=item["id"]) for item in found]
+SLOW = ("barley", "diabetes", "link", "munin", "munin1", "munin2", "munin3", "munin4")
 
 
 @functools.lru_cache(maxsize=4)
-def compiled(path: Path) -> Any:
+def compiled(path: Path) -> Model:
     return ddx.compile(ddx.load(path))
 
 
-def misses(item: dict[str, Any], model: Any, shift: float = 0.0) -> list[str]:
-    """What the model says otherwise than the item, by more than its tolerance; `shift` spoils every expected number."""
-    evidence = item.get("evidence") or {str(k): str(v) for k, v in (item.get("evidence_index") or {}).items()}
-    for node, weights in (item.get("soft_evidence") or {}).items():
-        evidence[node] = dict(zip(model.states[node], weights, strict=True)) if isinstance(weights, list) else weights
-    belief, expected = model.posteriors(evidence), item["expected"]
-    wanted = {(n, s): p for n, row in (expected.get("marginals") or {}).items() for s, p in row.items()}
-    for index, row in (expected.get("marginals_by_index") or {}).items():
-        wanted.update({(index, state): p for state, p in zip(model.states[index], row, strict=True)})
-    told = {name: (belief[name[0]][name[1]], p + shift) for name, p in wanted.items()}
-    off = [f"{name}: {mine}, not {p}" for name, (mine, p) in told.items() if not abs(mine - p) <= item["tolerance"]]
-    log10 = [expected[key] for key in ("log10_p_evidence", "log10_partition_function") if expected.get(key) is not None]
-    log10 += [math.log10(expected["p_evidence"])] if expected.get("p_evidence") else []
-    said = belief.log_evidence / math.log(10)
-    limit = item.get("log10_tolerance", max(1e-9, item["tolerance"]))
-    assert belief.exact
-    return off + [f"log10 P(e): {said}, not {value}" for value in log10 if not abs(said - value - shift) <= limit]
+def shipped() -> list[Any]:
+    found = json.loads(SHIPPED.read_text(encoding="utf-8"))["items"]
+    return [item for item in found if os.environ.get("DDX_LONG") or item["network"] not in SLOW]
 
 
-@pytest.mark.parametrize("item", items())
+@pytest.mark.parametrize("item", shipped(), ids=lambda item: item["id"])
+def test_a_posterior_that_two_engines_share(item: dict[str, Any]) -> None:
+    model = compiled(Path(bundled(item["network"])))
+    assert misses(item, model) == []
+    assert misses(item, model, shift=1e-6) != []  # the comparison can fail
+
+
+def test_a_wrong_table_is_noticed() -> None:
+    """The mutant: one row of one table, moved by a thousandth."""
+    item = next(item for item in shipped() if item["network"] == "asia" and "smoke" not in item["evidence"])
+    model = compiled(Path(bundled("asia")))
+    assert misses(item, model.with_tables({"smoke": [0.501, 0.499]})) != []
+
+
+def test_what_ships_covers_what_is_bundled_by_two_oracles() -> None:
+    told = json.loads(SHIPPED.read_text(encoding="utf-8"))
+    names = {path.name.split(".")[0] for path in Path(bundled("asia")).parent.glob("*.bif.gz")}
+    assert {item["network"] for item in told["items"]} == names
+    assert [oracle.split()[0] for oracle in told["oracles"]] == ["pyagrum", "pgmpy"]
+    assert all(item["agree"] <= 1e-9 and item["tolerance"] <= 1e-9 for item in told["items"])
+    assert SHIPPED.stat().st_size < 300_000
+
+
+@pytest.mark.parametrize("item", asked([item for item in items() if kind(item) == "posteriors"]))
 def test_a_posterior_of_others(item: dict[str, Any]) -> None:
-    model = compiled(INDEX.parent / (item.get("network_as_bayes") or item["network"]))
+    model = compiled(index().parent / (item.get("network_as_bayes") or item["network"]))
     assert misses(item, model) == []
     assert misses(item, model, shift=0.01) != []  # the comparison can fail
+
+
+@pytest.mark.parametrize("item", asked(items()))
+def test_every_item_of_the_set_is_asked_somewhere(item: dict[str, Any]) -> None:
+    """Posteriors here; readings, refusals and tables in test_conformance_reading."""
+    assert kind(item) in ("posteriors", "reading", "refusal", "table"), f"nothing asks {item['id']}"
+
+
+def test_an_approximate_answer_is_never_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even where all of its numbers are."""
+    item = shipped()[0]
+    network = ddx.load(bundled(item["network"]))
+    truth = compiled(Path(bundled(item["network"]))).posteriors(item["evidence"])
+    model = CaseByCase.of(network.bayesnet(), means=Means(entries=0))
+    assert misses(item, model)[0] == "approximate"
+    errors = {node: dict.fromkeys(row, 0.0) for node, row in truth.items()}
+    perfect = Belief.of(truth.layout, truth, truth.log_evidence, errors, 1e9)
+    monkeypatch.setattr(CaseByCase, "posteriors", lambda *_: perfect)
+    assert misses(item, model) == ["approximate"]
