@@ -36,7 +36,7 @@ from ddx.reasoning.understanding import Understood
 
 Floats = npt.NDArray[np.float64]
 
-SURPRISING = 0.05
+SURPRISING = 0.05 - 1e-9  # a background of exactly 5 % is none, whichever way it is rounded
 LEAST_CONFLICT_NATS = math.log(1.2)
 MOST_PAIRS = 12
 MOST_RESOLVING = 2
