@@ -30,7 +30,7 @@ Floats = npt.NDArray[np.float64]
 NOTABLE_NATS = math.log(1.5)  # a weight that is worth a word
 LOSABLE_NATS = math.log(2)  # a weight on its own that needs an account where it is lost
 MOST_LOST = 3  # chains accounted for, for each disease
-UNEXPECTED = 0.05  # a finding that is less probable than this, given everything else, does not fit
+UNEXPECTED = 0.05 - 1e-9  # less probable than one in twenty, however it is rounded, given everything else: does not fit
 RESTORED = 0.5  # a disease explains a finding away if holding it absent gives back this share of what was lost
 
 
