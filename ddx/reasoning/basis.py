@@ -61,12 +61,17 @@ def basis_of(network: Network, understood: Understood, log_evidence_nats: float,
 
 
 def canonical_state(said: State) -> str:
-    """A state by its name, a likelihood by its shares to 12 digits: likelihoods are free of scale.
+    """A state by its name, a likelihood by its shares as fractions: likelihoods are free of scale.
 
-    >>> canonical_state({"positive": 1800.0, "negative": 200.0}) == canonical_state({"negative": 1, "positive": 9})
-    True
+    The numbers count as the decimals that they are written as, so that no rounding tells two scales apart.
+
+    >>> canonical_state({"positive": 0.9, "negative": 0.1}), canonical_state({"negative": 200, "positive": 1800.0})
+    ('~negative:1/10,positive:9/10', '~negative:1/10,positive:9/10')
     """
     if isinstance(said, str):
         return f"={said}"
-    total = sum(said.values())
-    return "~" + ",".join(f"{state}:{weight / total:.12g}" for state, weight in sorted(said.items()))
+    from fractions import Fraction
+
+    weights = {state: Fraction(repr(float(weight))) for state, weight in said.items()}
+    total = sum(weights.values())
+    return "~" + ",".join(f"{state}:{weight / total}" for state, weight in sorted(weights.items()))
