@@ -10,6 +10,7 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -37,9 +38,16 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 
 
 def process(*arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-    env = {**os.environ, **environment}
+    """A process of its own, away from a checkout, whose ddx would otherwise be the one that answers."""
     return subprocess.run(
-        [*DDX, *arguments], input=stdin, env=env, capture_output=True, text=True, timeout=60, check=False
+        [*DDX, *arguments],
+        cwd=tempfile.gettempdir(),
+        input=stdin,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
 
 
