@@ -65,10 +65,13 @@ class Contest:
         import ddx
 
         gum.setNumberOfThreads(1)
+        from ddx.engine.case_by_case import prepared
+
         loaded = ddx.load(bundled(name))
         self.pgmpy = loaded.to_pgmpy
-        self.compile_seconds, self.model = timed(lambda: ddx.compile(loaded))
-        self.net = self.model.network
+        self.net = loaded.bayesnet()
+        self.compile_seconds, _ = timed(lambda: prepared(self.net))
+        self.model = ddx.compile(loaded)
         bn = in_pyagrum(self.net)
         self.engines = [getattr(gum, engine)(bn) for engine in ENGINES]
         self.rows = drawn(self.net, ROWS, 2)
@@ -298,9 +301,11 @@ def noisy_or() -> str:
 
 
 def row(name: str, column: str, found: Mapping[str, Any]) -> str:
-    cells = [f"{found[figure]:.0f}x" if found.get(figure) else "-" for figure in FIGURES]
+    cells = [
+        f"{found[figure]:.{0 if found[figure] > 9.5 else 1}f}x" if found.get(figure) else "-" for figure in FIGURES
+    ]
     size = f"{found['us']:.0f} | {found['entries']:,} | {found['compile s']:.1f}"
-    memory = f"{found['ddx bytes'] / 1e6:.0f} / {found['pyagrum bytes'] / 1e6:.0f}"
+    memory = f"{found['ddx bytes'] / 1e6:.0f} / {found['pyagrum bytes'] / 1e6:.0f}".replace(" / 0", " / -")
     return f"| {name} | {column} | {' | '.join(cells)} | {size} | {memory} | {found['error']:.0e} |"
 
 
@@ -335,7 +340,7 @@ def main() -> None:
                 continue
             found = json.loads(out)
             times = cold(name, environment)
-            found |= times | {"cold": times["pyagrum"] / times["ddx"]}
+            found |= times | {"cold": times["pyagrum"] / times["ddx"] if times["pyagrum bytes"] else None}
             print(row(name, column, found), flush=True)
     for column in chosen.columns:
         print(f"{column}: {child(['--layers'], {'DDX_KERNEL': COLUMNS[column]})[1].strip()}")

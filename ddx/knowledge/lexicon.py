@@ -7,8 +7,8 @@ What fits nothing is refused with near misses, what fits several with the candid
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from ddx.errors import CaseError, UnknownFinding, UnknownName, UnknownState, closest
 from ddx.evidence import Observed
@@ -20,8 +20,7 @@ ABSENT = ("absent", "negative", "no", "normal", "none", "false", "poor")
 PRESENT = ("present", "positive", "yes", "abnormal", "true", "elevated", "increased", "good")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One entry of the differential: a disease, or a named event over the states of a node.
 
     `of` is the node where the entry is an event of it, else None; `states` are the states in which it is present.
@@ -35,8 +34,7 @@ class Entry:
     of: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Scale:
+class Scale(NamedTuple):
     """How a measured value maps to a state: states from low to high, separated by `cuts`.
 
     A value that equals a cut belongs to the state above it, or below where `equal` is "below".
@@ -48,8 +46,7 @@ class Scale:
     equal: str = "above"
 
 
-@dataclass(frozen=True, slots=True)
-class Askable:
+class Askable(NamedTuple):
     """A finding or context variable as the lexicon needs it."""
 
     id: str
@@ -58,28 +55,16 @@ class Askable:
     absent: str | None
     present: str | None
     quantity: Scale | None = None
-    state_aliases: Mapping[str, str] = field(default_factory=dict)
+    state_aliases: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Meant:
+class Meant(NamedTuple):
     """What a name stands for: a finding, a context or the entry of a disease, and its state where one is named."""
 
     kind: str  # "finding" | "context" | "disease"
     id: str
     node: str
     state: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """A case resolved against a network: what is used and what was left open, in the order given."""
-
-    used: tuple[tuple[str, str | Mapping[str, float]], ...]
-    unknown: tuple[str, ...]
-
-    def as_mapping(self) -> dict[str, str | Mapping[str, float]]:
-        return dict(self.used)
 
 
 class Lexicon:

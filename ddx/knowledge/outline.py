@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from ddx.knowledge.lexicon import Askable, Entry, Lexicon, Meant, Scale, of_network
 
@@ -18,24 +17,21 @@ if typing.TYPE_CHECKING:
 Plain = typing.Any  # JSON values; what this reads, this wrote
 
 
-@dataclass(frozen=True, slots=True)
-class Complaint:
+class Complaint(typing.NamedTuple):
     """The finding, in one state, for which the patients of a setting are seen."""
 
     finding: str
     state: str
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(typing.NamedTuple):
     """Where patients are seen: what it is called, and the complaint that they come with."""
 
     label: str
     complaint: Complaint | None
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(typing.NamedTuple):
     """Numbers of a network: how many of each grade, with counts behind them, and not yet reviewed."""
 
     by_grade: Mapping[str, int]
@@ -51,8 +47,7 @@ class Tally:
         return self.by_grade.get(grade, 0) / self.numbers if self.numbers else 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Outline:
+class Outline(typing.NamedTuple):
     """A clinical network without its numbers. `beyond` are the names of the network that a view is of."""
 
     context: tuple[str, ...]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from ddx.reasoning.basis import INTENDED_USE, Basis, Plain
-from ddx.reasoning.differential import Differential, plain
 from ddx.reasoning.understanding import Used
+
+if TYPE_CHECKING:
+    from ddx.reasoning.differential import Differential
 
 FORMAT = "ddx/differential/1"
 
@@ -36,6 +39,8 @@ def head(basis: Basis) -> dict[str, Plain]:
 
 def differential(answer: Differential, intervals: Mapping[str, tuple[float, float]] | None = None) -> dict[str, Plain]:
     """The form ddx/differential/1; `intervals` (low, high) by disease, where they were asked for."""
+    from ddx.reasoning.differential import plain
+
     found = intervals or {}
     return {
         "format": FORMAT,

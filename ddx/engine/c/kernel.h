@@ -38,7 +38,7 @@ typedef struct {
     double *scale;             /* (cliques, width) what the values of a clique were divided by */
     double *values;            /* (entries,) what all lanes share of the product of an entry */
     double log_scale[MOST_LANES];
-    int width;                 /* lanes */
+    int room, width;           /* lanes there is room for, lanes that run now: PACK or MOST_LANES */
     int64_t *shared, *own;     /* (most inputs,) inputs that are the same in all lanes, and those that differ */
     const double **from;       /* (most inputs,) where the message of each shared input begins: place 0 of the buffer */
     int64_t *apart;            /* (most inputs,) how far apart its numbers are */
@@ -81,7 +81,7 @@ typedef struct {
     const int64_t *link_start, *bit;
 } Subsets;
 
-int work_make(Work *w, const Plan *p, int width); /* 1, or 0 where there is no room */
+int work_make(Work *w, const Plan *p, int room); /* for one lane, PACK or MOST_LANES; 0 where there is no memory */
 void work_free(Work *w);
 
 /* likelihood (states, lanes) -> marginals (states, lanes), log evidence (lanes,); states are those of wanted nodes */

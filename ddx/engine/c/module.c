@@ -84,9 +84,9 @@ static PyObject *kernel_plan(PyObject *self, PyObject *args)
 /* Room for many lanes: the plan's own, or another where that is in use by another thread. NULL where there is none. */
 static Work *wide_work(Plan *p, Work *other)
 {
-    const int width = p->messages < WIDE_BELOW ? MOST_LANES : PACK;
-    if (p->wide_busy) return work_make(other, p, width) ? other : NULL;
-    if (!p->wide_made && !(p->wide_made = work_make(&p->wide, p, width))) return NULL;
+    const int room = p->messages < WIDE_BELOW ? MOST_LANES : PACK;
+    if (p->wide_busy) return work_make(other, p, room) ? other : NULL;
+    if (!p->wide_made && !(p->wide_made = work_make(&p->wide, p, room))) return NULL;
     p->wide_busy = 1;
     return &p->wide;
 }

@@ -14,12 +14,12 @@ void work_free(Work *w)
     free((void *)w->from); free(w->apart); free((void *)w->given); free(w->busy); free(w->seen); free(w->differs); free(w->split);
 }
 
-int work_make(Work *w, const Plan *p, int width)
+int work_make(Work *w, const Plan *p, int room)
 {
-    w->width = width;
-    w->message = malloc(sizeof(double) * p->messages * width);
-    w->reached = malloc(sizeof(double) * p->messages * width);
-    w->scale = malloc(sizeof(double) * p->cliques * width);
+    w->room = w->width = room;
+    w->message = malloc(sizeof(double) * p->messages * room);
+    w->reached = malloc(sizeof(double) * p->messages * room);
+    w->scale = malloc(sizeof(double) * p->cliques * room);
     w->values = malloc(sizeof(double) * p->entries);
     w->shared = malloc(sizeof(int64_t) * (p->most_inputs + 1));
     w->own = malloc(sizeof(int64_t) * (p->most_inputs + 1));
@@ -330,9 +330,9 @@ static void read_switches(const Plan *p, Work *w, const Switches *given, int64_t
 void run_lanes(const Plan *p, Work *w, const double *likelihood, const Switches *given, double *marginals,
                double *log_evidence, int64_t lanes)
 {
-    const int W = w->width;
     double found[MOST_LANES];
-    for (int64_t at = 0; at < lanes; at += W) {
+    for (int64_t at = 0; at < lanes; at += w->width) {
+        const int W = w->width = lanes - at > PACK ? w->room : PACK; /* few lanes are left to one vector */
         const int64_t width = lanes - at < W ? lanes - at : W;
         read_likelihoods(p, w, likelihood, lanes, at);
         if (given) read_switches(p, w, given, lanes, at);
@@ -346,9 +346,9 @@ void run_lanes(const Plan *p, Work *w, const double *likelihood, const Switches 
 
 void run_batch(const Plan *p, Work *w, const int64_t *observed, double *marginals, double *log_evidence, int64_t cases)
 {
-    const int W = w->width;
     double found[MOST_LANES];
-    for (int64_t at = 0; at < cases; at += W) {
+    for (int64_t at = 0; at < cases; at += w->width) {
+        const int W = w->width = cases - at > PACK ? w->room : PACK;
         const int64_t width = cases - at < W ? cases - at : W;
         memset(w->seen, 0, p->nodes);
         memset(w->differs, 0, p->nodes);
