@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import ddx
+from ddx.cli.asking import asked
 from ddx.documents import read
 from ddx.evidence import read_case
 from ddx.knowledge import catalog, spec
@@ -22,6 +23,7 @@ from ddx.knowledge.meaning import numbers_of
 from ddx.reasoning.differential import diagnose
 from ddx.reasoning.expectations import broken
 from ddx.reasoning.understanding import understand
+from ddx.reasoning.weights import reasons
 
 SHARED = Path(os.environ.get("DDX_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 PATIENT = {"age_band": "40to59", "sex": "male", "skin_induration": "present"}
@@ -322,3 +324,14 @@ def _counts(number: spec.Number) -> list[tuple[str, int, int]]:
     if number.series:
         return [(s.source, s.k, s.n) for s in number.series]
     return [(number.source, number.k, number.n)] if number.k is not None and number.n is not None else []
+
+
+def test_what_is_explained_and_yet_surprising_is_told() -> None:
+    """A mixture that no one disease brings: AL amyloidosis explains the purpura, but hardly anybody has both."""
+    q = asked(("waxy-papules", "raynaud", "sacroiliitis=4", "dactylitis", "periorbital-purpura"), None, None, None)
+    answer = diagnose(q.network, q.model, q.understood)
+    told = reasons(q.network, q.model, answer, ()).surprising
+    assert "periorbital_purpura" in [u.finding for u in told]
+    assert all(u.probability < 0.01 for u in told)
+    seed = asked((), "seed", None, None)
+    assert not reasons(seed.network, seed.model, diagnose(seed.network, seed.model, seed.understood), ()).surprising

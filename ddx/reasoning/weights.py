@@ -31,6 +31,7 @@ NOTABLE_NATS = math.log(1.5)  # a weight that is worth a word
 LOSABLE_NATS = math.log(2)  # a weight on its own that needs an account where it is lost
 MOST_LOST = 3  # chains accounted for, for each disease
 UNEXPECTED = 0.05 - 1e-9  # less probable than one in twenty, however it is rounded, given everything else: does not fit
+HARDLY = 0.01  # explained or not, a finding less probable than this asks whether the network knows such patients
 RESTORED = 0.5  # a disease explains a finding away if holding it absent gives back this share of what was lost
 
 
@@ -90,6 +91,7 @@ class Reasons:
 
     carried: Mapping[str, Carried]
     unexpected: tuple[Unexpected, ...] = ()
+    surprising: tuple[Unexpected, ...] = ()  # explained, and yet hardly to be expected
 
 
 def reasons(network: Network, model: Model, answer: Differential, doubted: Sequence[Diagnosis]) -> Reasons:
@@ -123,10 +125,14 @@ def reasons(network: Network, model: Model, answer: Differential, doubted: Seque
         still = tuple(w for w in found[d].arguing_for if w.chain not in gone)
         found[d] = replace(found[d], arguing_for=still, explained_away=away)
     explained = {w.chain for x in explainers for w in own[x.id] if w.mean_nats >= NOTABLE_NATS}
-    return Reasons(found, _unexpected(every, expected, explained))
+    misfits = _unexpected(every, expected, explained)
+    hardly = _unexpected(every, expected, (), HARDLY)
+    return Reasons(found, misfits, tuple(u for u in hardly if u not in misfits))
 
 
-def _unexpected(every: Sequence[Chain], expected: Floats, explained: Collection[Chain]) -> tuple[Unexpected, ...]:
+def _unexpected(
+    every: Sequence[Chain], expected: Floats, explained: Collection[Chain], below: float = UNEXPECTED
+) -> tuple[Unexpected, ...]:
     """Findings that few such patients have and that no disease of the case explains.
 
     What argues for a disease that is there is no misfit, however rare it was to be expected before. Findings of a
@@ -135,7 +141,7 @@ def _unexpected(every: Sequence[Chain], expected: Floats, explained: Collection[
     found = [
         Unexpected(c.findings[0], float(p))
         for c, p in zip(every, expected, strict=True)
-        if len(c.findings) == 1 and p < UNEXPECTED and c not in explained
+        if len(c.findings) == 1 and p < below and c not in explained
     ]
     return tuple(sorted(found, key=lambda u: (u.probability, u.finding)))
 

@@ -14,7 +14,7 @@ from ddx.network import Network
 from ddx.reasoning.basis import INTENDED_USE, Basis
 from ddx.reasoning.differential import Diagnosis, Differential, Pair
 from ddx.reasoning.standing import IN_VIEW, SECOND, leading_pair, moved, standing
-from ddx.reasoning.weights import Reasons, Weight
+from ddx.reasoning.weights import Reasons, Unexpected, Weight
 from ddx.report import phrases
 from ddx.report.figures import bar, lift, of_patients, percent, power_of_ten, times
 from ddx.report.surface import Surface, fitted, listed
@@ -275,15 +275,22 @@ def _pair_said(pair: Pair) -> str:
 
 
 def _unexpected(page: Page) -> list[str]:
-    """The findings that fit the rest least."""
+    """The findings that fit the rest least, and those that are explained and yet hardly to be expected."""
+    lines = _expected_in(page, "Does not fit the rest:  ", page.why.unexpected, ".")
+    advice = ". `ddx conflict` says whether the case lies outside what this network explains."
+    return lines + _expected_in(page, "Surprising all the same:  ", page.why.surprising, advice)
+
+
+def _expected_in(page: Page, head: str, findings: Sequence[Unexpected], end: str) -> list[str]:
+    if not findings:
+        return []
     told = [
         f"{phrases.finding_of(page.network.lexicon, page.basis.understood, u.finding)} "
         f"(expected in {of_patients(u.probability)} such patients)"
-        for u in page.why.unexpected[:MOST_UNEXPECTED]
+        for u in findings[:MOST_UNEXPECTED]
     ]
-    head = "Does not fit the rest:  "
-    lines = page.surface.wrapped(f"{', '.join(told)}.", first=head, rest="  ")
-    return [page.surface.strong(head) + lines[0][len(head) :], *lines[1:]] if told else []
+    lines = page.surface.wrapped(", ".join(told) + end, first=head, rest="  ")
+    return [page.surface.strong(head) + lines[0][len(head) :], *lines[1:]]
 
 
 def _sure(page: Page) -> list[str]:
