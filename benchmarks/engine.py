@@ -13,8 +13,10 @@ pgmpy       one query against its variable elimination, on the networks small en
 memory      peak of a process that loads a network and answers one query, and pyAgrum's for the same.
 cold        CPU time of such a process from start to answer, the compiled network in the cache, against pyAgrum's.
 
-Each network and column (the C kernel, numpy alone) is measured in a process of its own; noisy-OR layers, which no table
-could hold, have no peer. What cannot be built is said, with the reason.
+Each network and column (the C kernel, numpy alone) is measured in a process of its own, with 15 minutes and 16 GiB.
+Where a peer's query takes over a second, it is asked two cases, three findings of an interview, and two of the states
+of "next", from which the rest is extrapolated; where it does not finish at all, ddx is measured alone. Noisy-OR
+layers, which no table could hold, have no peer. What cannot be built is said, with the reason.
 """
 
 from __future__ import annotations
@@ -39,7 +41,8 @@ NETWORKS = (
 FOR_PGMPY = 60  # nodes up to which pgmpy is asked
 CASES, ROUNDS, ROWS, CLAMPED = 20, 5, 1000, 3
 SECONDS = 900  # for one network and column
-SLOW = 1.0  # seconds of a peer's query beyond which fewer cases are asked
+SLOW = 1.0  # seconds of a peer's query beyond which it is asked less
+BYTES = 16 << 30  # of address space for one network and column
 COLUMNS = {"C": "", "numpy": "numpy"}
 FIGURES = ("one query", "interview", "batch", "next", "pgmpy", "cold")
 
@@ -56,9 +59,9 @@ def timed(work: Callable[[], Answer]) -> tuple[float, Answer]:
 
 
 class Contest:
-    """One network on both sides."""
+    """One network on both sides, or on ours alone."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, alone: bool = False) -> None:
         import pyagrum as gum
         from peers import ENGINES, as_case, bundled, drawn, in_pyagrum
 
@@ -73,25 +76,27 @@ class Contest:
         self.compile_seconds, _ = timed(lambda: prepared(self.net))
         self.model = ddx.compile(loaded)
         bn = in_pyagrum(self.net)
-        self.engines = [getattr(gum, engine)(bn) for engine in ENGINES]
+        self.engines = [] if alone else [getattr(gum, engine)(bn) for engine in ENGINES]
         self.rows = drawn(self.net, ROWS, 2)
         cases = [as_case(self.model, row) for row in drawn(self.net, CASES, 1)]
-        slowest = max(timed(lambda e=engine: by_peer(e, self.net.nodes, cases[0]))[0] for engine in self.engines)
-        self.rounds = ROUNDS if slowest < SLOW else 1
-        self.cases = cases if slowest < SLOW else cases[:2]
+        asked = [timed(lambda e=engine: by_peer(e, self.net.nodes, cases[0]))[0] for engine in self.engines]
+        self.slow = max(asked, default=0.0) > SLOW
+        self.rounds = 1 if self.slow else ROUNDS
+        self.cases = cases[:2] if self.slow else cases
         self.error = 0.0
 
-    def one_query(self) -> tuple[float, float]:
+    def one_query(self) -> tuple[float | None, float]:
         """(ratio, our median in us)"""
-        ours, theirs = self._fastest(self.cases, lambda case: case)
-        return min(statistics.median(t) for t in theirs) / statistics.median(ours), statistics.median(ours) * 1e6
+        ours, theirs = self._fastest(self.cases)
+        here = statistics.median(ours)
+        return (min(statistics.median(t) for t in theirs) / here if theirs else None), here * 1e6
 
     def interview(self) -> float:
         """Ratio of the time of one case whose findings come one by one."""
         longest = max(self.cases[:5], key=len)
-        steps = list(longest.items())[:12]
+        steps = list(longest.items())[: 3 if self.slow else 12]
         prefixes = [dict(steps[: k + 1]) for k in range(len(steps))]
-        ours, theirs = self._fastest(prefixes, lambda case: case, keep=True)
+        ours, theirs = self._fastest(prefixes, keep=True)
         return min(sum(t) for t in theirs) / sum(ours)
 
     def batch(self) -> float:
@@ -122,13 +127,15 @@ class Contest:
                 lanes[model.offsets[node], k + 1] = [float(label == state) for label in model.states[node]]
             model.lanes(lanes)
 
+        some = clamped[:2] if self.slow else clamped
+
         def theirs(engine: Any) -> None:
-            by_peer(engine, model.nodes, case)
-            for node, state in clamped:
+            for node, state in some:
                 by_peer(engine, model.nodes, {**case, node: state})
 
         here = min(timed(ours)[0] for _ in range(self.rounds))
-        return min(timed(lambda e=engine: theirs(e))[0] for engine in self.engines) / here
+        there = min(timed(lambda e=engine: theirs(e))[0] for engine in self.engines)
+        return there * (len(clamped) + 1) / len(some) / here
 
     def by_pgmpy(self) -> float | None:
         """Ratio against pgmpy's variable elimination, every unobserved node of three cases, one node at a time."""
@@ -144,16 +151,14 @@ class Contest:
             ratios.append(there / here)
         return statistics.median(ratios)
 
-    def _fastest(
-        self, cases: list[dict[str, str]], said: Callable[[dict[str, str]], Mapping[str, str]], *, keep: bool = False
-    ) -> tuple[list[float], list[list[float]]]:
+    def _fastest(self, cases: list[dict[str, str]], *, keep: bool = False) -> tuple[list[float], list[list[float]]]:
         """The fastest round of each case, ours and each engine's; the sides take turns at all cases."""
         ours = [float("inf")] * len(cases)
         theirs = [[float("inf")] * len(cases) for _ in self.engines]
         for _ in range(self.rounds):
             mine = []
             for i, case in enumerate(cases):
-                seconds, belief = timed(lambda case=case: self.model.posteriors(said(case)))
+                seconds, belief = timed(lambda case=case: self.model.posteriors(case))
                 ours[i] = min(ours[i], seconds)
                 mine.append(belief)
             for k, engine in enumerate(self.engines):
@@ -181,34 +186,33 @@ def largest_difference(mine: Mapping[str, Mapping[str, float]], truth: list[Any]
     return max(abs(a - b) for row, other in rows for a, b in zip(row.values(), other.tolist(), strict=True))
 
 
-def measured(name: str) -> dict[str, Any]:
+def measured(name: str, *, alone: bool) -> dict[str, Any]:
     """Everything about one network, in this process."""
-    contest = Contest(name)
+    resource.setrlimit(resource.RLIMIT_AS, (BYTES, BYTES))
+    contest = Contest(name, alone=alone)
     one, microseconds = contest.one_query()
     found = {
         "one query": one,
         "us": microseconds,
+        "entries": contest.model.structure.entries,
+        "compile s": contest.compile_seconds,
+        "error": None if alone else contest.error,
+    }
+    if alone:
+        return found
+    return found | {
         "interview": contest.interview(),
         "batch": contest.batch(),
         "next": contest.next_test(),
         "pgmpy": contest.by_pgmpy(),
-        "entries": contest.model.structure.entries,
-        "compile s": contest.compile_seconds,
-        "error": contest.error,
     }
-    return found | {"kernel": "C" if os.environ.get("DDX_KERNEL") != "numpy" and has_kernel() else "numpy"}
-
-
-def has_kernel() -> bool:
-    from ddx.engine.kernel import compiled
-
-    return compiled() is not None
 
 
 def once(side: str, name: str) -> None:
     """One query in a process of its own, for its memory and its time."""
     from pathlib import Path
 
+    resource.setrlimit(resource.RLIMIT_AS, (BYTES, BYTES))
     if side == "ddx":
         import ddx
 
@@ -230,32 +234,30 @@ def once(side: str, name: str) -> None:
 # in the process that prints
 
 
-def child(arguments: list[str], environment: Mapping[str, str]) -> tuple[int, str, str, float, int]:
-    """(exit code, stdout, stderr, CPU seconds, peak bytes) of this script in a process of its own."""
-    process = subprocess.Popen(
-        [sys.executable, __file__, *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, **environment},
-    )
+def child(arguments: list[str], environment: Mapping[str, str]) -> tuple[int, str, str]:
+    """(exit code, stdout, stderr) of this script in a process of its own."""
+    command = [sys.executable, __file__, *arguments]
     try:
-        out, err = process.communicate(timeout=SECONDS)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=SECONDS, env={**os.environ, **environment}, check=False
+        )
     except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
-        return 1, "", f"no answer in {SECONDS} s", 0.0, 0
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return process.returncode, out, err, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024
+        return 1, "", f"no answer in {SECONDS} s"
+    return done.returncode, done.stdout, done.stderr
+
+
+def last_line(err: str) -> str:
+    return (err.strip().splitlines() or ["killed"])[-1][:120]
 
 
 def cold(name: str, environment: Mapping[str, str]) -> dict[str, float]:
     """CPU seconds and peak memory of one query from a cold start, ours and pyAgrum's, by a parent for each."""
     program = (
-        "import subprocess, resource, sys; subprocess.run(sys.argv[1:], check=True); "
+        f"import subprocess, resource, sys; subprocess.run(sys.argv[1:], check=True, timeout={SECONDS / 4}); "
         "u = resource.getrusage(resource.RUSAGE_CHILDREN); print(u.ru_utime + u.ru_stime, u.ru_maxrss)"
     )
     found: dict[str, float] = {}
+    everything = {**os.environ, **environment}
     import gzip
     import tempfile
     from pathlib import Path
@@ -269,9 +271,7 @@ def cold(name: str, environment: Mapping[str, str]) -> dict[str, float]:
             best, peak = float("inf"), 0
             for _ in range(4):
                 command = [sys.executable, "-c", program, sys.executable, __file__, "--once", side, str(plain)]
-                done = subprocess.run(
-                    command, capture_output=True, text=True, env={**os.environ, **environment}, check=False
-                )
+                done = subprocess.run(command, capture_output=True, text=True, env=everything, check=False)
                 if done.returncode:
                     break
                 seconds, kilobytes = done.stdout.split()
@@ -306,19 +306,21 @@ def row(name: str, column: str, found: Mapping[str, Any]) -> str:
     ]
     size = f"{found['us']:.0f} | {found['entries']:,} | {found['compile s']:.1f}"
     memory = f"{found['ddx bytes'] / 1e6:.0f} / {found['pyagrum bytes'] / 1e6:.0f}".replace(" / 0", " / -")
-    return f"| {name} | {column} | {' | '.join(cells)} | {size} | {memory} | {found['error']:.0e} |"
+    error = "-" if found["error"] is None else f"{found['error']:.0e}"
+    return f"| {name} | {column} | {' | '.join(cells)} | {size} | {memory} | {error} |"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--columns", nargs="+", choices=COLUMNS, default=list(COLUMNS))
     parser.add_argument("--measure", metavar="NETWORK", help=argparse.SUPPRESS)
+    parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--layers", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--once", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("networks", nargs="*", default=NETWORKS)
     chosen = parser.parse_args()
     if chosen.measure:
-        print(json.dumps(measured(chosen.measure)))
+        print(json.dumps(measured(chosen.measure, alone=chosen.alone)))
         return
     if chosen.layers:
         print(noisy_or())
@@ -331,12 +333,12 @@ def main() -> None:
     for name in chosen.networks:
         for column in chosen.columns:
             environment = {"DDX_KERNEL": COLUMNS[column]}
-            code, out, err, _, _ = child(["--measure", name], environment)
+            code, out, err = child(["--measure", name], environment)
             if code:
-                print(
-                    f"| {name} | {column} | not built: {(err.strip().splitlines() or ['killed'])[-1][:120]} |",
-                    flush=True,
-                )
+                print(f"{name}, {column}, with the peers: {last_line(err)}", file=sys.stderr, flush=True)
+                code, out, err = child(["--measure", name, "--alone"], environment)
+            if code:
+                print(f"| {name} | {column} | not built: {last_line(err)} |", flush=True)
                 continue
             found = json.loads(out)
             times = cold(name, environment)

@@ -401,7 +401,7 @@ class TestTable:
         question = asked((), None, TOY, None)
         answer = diagnose(question.network, question.model, question.understood)
         first = answer.diseases[0]
-        evil = replace(first, entry=replace(first.entry, label=f"{start}HYPERLINK(1)"))
+        evil = replace(first, entry=first.entry._replace(label=f"{start}HYPERLINK(1)"))
         told = as_csv.differentials([("c", replace(answer, diseases=(evil, *answer.diseases[1:])), {})])
         rows = list(csv.DictReader(io.StringIO(told, newline="")))
         assert rows[0]["label"] == f"'{start}HYPERLINK(1)"
