@@ -217,3 +217,13 @@ def test_a_likelihood_is_free_of_scale_however_large(kernel: str, monkeypatch: p
     answers = tree.lanes(np.ones((2, 1)), np.zeros((12, 1), dtype=np.int64))
     assert answers.marginals[:, 0] == pytest.approx(list(one["d"].values()), abs=1e-12)
     assert answers.log_evidence[0] == pytest.approx(other.log_evidence, abs=1e-9)
+
+
+def test_likelihoods_that_float64_cannot_weigh_against_each_other_are_refused() -> None:
+    """Scaled to at most 1, the smaller one would be 0, and what is improbable would be called impossible."""
+    model = compile_network(star(2, (0.2, 0.7)))
+    with pytest.raises(CaseError, match="too far apart; write 0"):
+        model.posteriors({"f0": {"absent": 5e-324, "present": 2.0}})
+    near = model.posteriors({"f0": {"absent": 1e-299, "present": 2.0}, "f1": "absent"})
+    assert 0 < near["f0"]["absent"] < 1e-298
+    assert model.posteriors({"f0": {"absent": 1e-310, "present": 0.0}})["f0"]["absent"] == 1.0

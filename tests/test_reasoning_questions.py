@@ -10,13 +10,14 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from ddx.cli.asking import Asked
 from ddx.cli.asking import asked as ask
 from ddx.engine.model import compile_network
 from ddx.errors import UnknownFinding
 from ddx.reasoning.combinations import combinations, neither
 from ddx.reasoning.compare import compare
 from ddx.reasoning.conflict import conflict
-from ddx.reasoning.coverage import coverage
+from ddx.reasoning.coverage import Coverage, coverage
 from ddx.reasoning.differential import diagnose
 from ddx.reasoning.next_test import Aim, deciding, next_tests
 from ddx.reasoning.replay import replay
@@ -311,9 +312,13 @@ def test_what_separates_two_diseases() -> None:
     assert "nailfold" in [n.finding for n in answer.not_asked[:5]]
 
 
+def covered(q: Asked) -> Coverage:
+    return coverage(q.network, q.model, diagnose(q.network, q.model, q.understood))
+
+
 def test_coverage_calls_a_mixture_that_nothing_explains_outside() -> None:
     odd = asked(None, "doughnut-sign", "raynaud", "groove_sign", "bamboo_spine", "morphea_plaques", "leonine_facies")
-    found = coverage(odd.network, odd.model, odd.understood)
+    found = covered(odd)
     assert found.word == "outside"
     assert not found.strong_words
     assert math.isfinite(found.log_probability_nats)
@@ -324,11 +329,11 @@ def test_coverage_calls_a_mixture_that_nothing_explains_outside() -> None:
 @pytest.mark.parametrize("case", ["seed", "gadolinium", "lytic-lesions", "crest", "worse-on-ivig"])
 def test_a_rare_disease_does_not_put_its_patients_outside(case: str) -> None:
     q = asked(case)
-    answer = coverage(q.network, q.model, q.understood)
+    answer = covered(q)
     assert answer.word == "inside"
-    assert answer == coverage(q.network, q.model, q.understood)
+    assert answer == covered(q)
 
 
 def test_without_findings_nothing_lies_outside() -> None:
     q = toy("fever=?")
-    assert coverage(q.network, q.model, q.understood).tail == pytest.approx(1.0)
+    assert covered(q).tail == pytest.approx(1.0)

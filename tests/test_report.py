@@ -35,6 +35,28 @@ def page(*tokens: str, surface: Surface | None = None, options: Options | None =
     return differential_text(page_of(question, answer, surface or Surface(), options))
 
 
+def test_strong_words_are_kept_back_where_the_case_lies_outside() -> None:
+    """Doughnut sign and leonine face, Raynaud and a groove sign, plaques and sacroiliitis: no patient has them all."""
+    odd = ("doughnut-sign", "raynaud", "groove-sign", "sacroiliitis=4", "morphea-plaques", "leonine-facies")
+    told = page(*odd, network="scleroderma-mimics")
+    assert " ".join(told.split()).index("the case lies outside what this network explains") < told.index("DIAGNOSIS")
+    assert "One disease or two?" not in told
+    usual = page("doughnut-sign", "no-raynaud", network="scleroderma-mimics")
+    assert "lies outside" not in usual and "One disease or two?" in usual
+
+
+def test_programs_read_how_well_the_case_is_accounted_for() -> None:
+    question = asked((), "seed", None, None)
+    answer = diagnose(question.network, question.model, question.understood)
+    covered = page_of(question, answer, Surface()).covered
+    assert covered is not None
+    assert as_json(answer, None, covered)["coverage"] == covered.body()
+    assert covered.body()["coverage"] == "inside"
+    nothing = asked(("fever=?",), None, TOY, None)
+    without = diagnose(nothing.network, nothing.model, nothing.understood)
+    assert page_of(nothing, without, Surface()).covered is None
+
+
 @pytest.mark.parametrize("module", [figures, basis])
 def test_the_examples_in_the_docstrings_hold(module: object) -> None:
     done = doctest.testmod(module)  # type: ignore[arg-type]

@@ -30,7 +30,7 @@ def answer(name: str) -> Shown:
         "combinations": lambda: combinations(*about),
         "compare": lambda: compare(*about, (one, other)),
         "conflict": lambda: conflict(*about),
-        "coverage": lambda: coverage(*about),
+        "coverage": lambda: coverage(*about[:2], diagnose(*about)),
         "diagnose": lambda: diagnose(*about),
         "explain": lambda: explain(*about, one),
         "next": lambda: next_tests(*about, Aim(plan=2)),

@@ -69,7 +69,9 @@ def _for_programs(asked: Asked, answer: Differential, known: Intervals, *, fhir:
     from ddx.report import json
 
     if not fhir:
-        return json.written(json.differential(answer, known))
+        from ddx.cli.pages import coverage_of
+
+        return json.written(json.differential(answer, known, coverage_of(asked, answer)))
     from ddx.report.fhir import risk_assessment
 
     return json.written(risk_assessment(asked.network, answer, known))

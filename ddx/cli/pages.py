@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ddx.errors import TooLarge
+from ddx.reasoning.coverage import coverage
 from ddx.reasoning.standing import standing
 from ddx.reasoning.weights import reasons
 from ddx.report.text import Options, Page
 
 if TYPE_CHECKING:
     from ddx.cli.asking import Asked
+    from ddx.reasoning.coverage import Coverage
     from ddx.reasoning.credible import Credible
     from ddx.reasoning.differential import Differential
     from ddx.report.surface import Surface
@@ -26,4 +29,15 @@ def page_of(
     parts = standing(answer)
     why = reasons(question.network, question.model, answer, (*parts.serious, *parts.against))
     counted = question.network.outline.tally if question.network.outline else None
-    return Page(question.network, answer, why, counted, surface, options or Options(), sure)
+    covered = coverage_of(question, answer)
+    return Page(question.network, answer, why, counted, surface, options or Options(), sure, covered)
+
+
+def coverage_of(question: Asked, answer: Differential) -> Coverage | None:
+    """How well the network accounts for the case; None where that cannot be told, of no findings or too many states."""
+    if not answer.basis.understood.findings:
+        return None
+    try:
+        return coverage(question.network, question.model, answer)
+    except TooLarge:
+        return None

@@ -14,6 +14,7 @@ from ddx.errors import CaseError, UnknownFinding, UnknownState, near_misses, sen
 Floats = npt.NDArray[np.float64]
 Evidence = Mapping[str, str | Mapping[str, float]]
 PRESENCE = ("absent", "present")
+FURTHEST_APART = 1e300  # of two likelihoods of one finding that are not 0: beyond, float64 would make the smaller one 0
 
 
 def likelihood_of(layout: Layout, evidence: Evidence) -> Floats:
@@ -94,6 +95,9 @@ def _likelihood_weights(name: str, said: Mapping[str, float], labels: tuple[str,
         weights.append(float(number))
     if not any(weights):
         raise CaseError(f"{name}: every state has likelihood 0; one at least must be possible")
+    largest, smallest = max(weights), min(w for w in weights if w > 0)
+    if largest / FURTHEST_APART > smallest:
+        raise CaseError(f"{name}: the likelihoods {smallest:g} and {largest:g} lie too far apart; write 0 for impossible")
     return np.array(weights)
 
 

@@ -55,7 +55,9 @@ def run(structure: Structure, logs: Floats, likelihood: Floats, marginals: bool 
             place = block[order, k]
             firsts = np.flatnonzero(np.concatenate([[True], place[1:] != place[:-1]]))
             reached[place[firsts]] = log_segment_sums(values[order], firsts)
-    return np.exp(reached[: structure.states]), log_evidence
+    found = np.exp(reached[: structure.states])
+    sums = np.add.reduceat(found, structure.node_start[:-1], axis=0)  # 1 but for the digits that large logarithms lack
+    return found / np.repeat(np.where(sums > 0, sums, 1.0), np.diff(structure.node_start), axis=0), log_evidence
 
 
 def log_segment_sums(values: Floats, firsts: npt.NDArray[np.intp]) -> Floats:

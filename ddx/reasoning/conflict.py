@@ -27,7 +27,7 @@ from ddx.network import Network
 from ddx.reasoning.basis import Basis, Plain, basis_of
 from ddx.reasoning.chains import chains
 from ddx.reasoning.coverage import Coverage, coverage
-from ddx.reasoning.differential import listed
+from ddx.reasoning.differential import diagnose, listed
 from ddx.reasoning.graph import Parents, above, parents_in
 from ddx.reasoning.lanes import Lanes
 from ddx.reasoning.odds import log_evidence
@@ -132,7 +132,8 @@ def conflict(network: Network, model: Model, understood: Understood) -> Conflict
     whole, (pairs, count) = _pairs(network, model, understood, grouped)
     ranked = tuple(sorted(surprises, key=lambda s: (s.probability, s.finding)))
     basis = basis_of(network, understood, total)
-    return Conflict(basis, ranked, whole, pairs, count, coverage(network, model, understood))
+    covered = coverage(network, model, diagnose(network, model, understood))
+    return Conflict(basis, ranked, whole, pairs, count, covered)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,7 +6,7 @@
 (a posterior predictive check: Rubin 1984, Gelman, Meng & Stern 1996). A small tail says that even the diseases that
 explain the findings best do not bring about such findings; a posterior near 1 then only says which of them explain it
 least badly. That a disease is rare does not make its patients lie outside: the diseases are given, and drawn from
-their posterior (a set of present diseases, then whatever else lies above the findings: age, exposures, stages).
+their posterior (a set that the differential lists, then whatever else lies above the findings: age, exposures, stages).
 
 With one set of diseases drawn, the tail of cases that do come from the network is uniform, exactly; the mean over many
 does not hang on one draw, and is at most twice as often below any level as that level says (Meng 1994).
@@ -16,28 +16,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from ddx.engine.case_tree import Question, case_tree
-from ddx.engine.combinations import Until, most_probable_sets
+from ddx.engine.below import Below
+from ddx.engine.case_tree import CaseTree
 from ddx.engine.model import Model
-from ddx.knowledge.bayesnet import BayesNet, NoisyMax, Table
 from ddx.knowledge.lexicon import Entry
 from ddx.network import Network
-from ddx.reasoning.basis import Basis, Plain, basis_of
-from ddx.reasoning.differential import listed
+from ddx.reasoning.basis import Basis, Plain
+from ddx.reasoning.differential import Differential, listed
 from ddx.reasoning.graph import above, parents_in
-from ddx.reasoning.lanes import clamped
+from ddx.reasoning.lanes import CaseLanes
 from ddx.reasoning.shown import Bar, Shown
-from ddx.reasoning.understanding import State, Understood
+from ddx.reasoning.understanding import State
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 OUTSIDE, UNUSUAL = 0.02, 0.05
-SET_MASS, MOST_SETS = 0.999, 64  # sets of diseases are drawn among those that hold so much, or so many of them
 SAME_NATS = 1e-9
 
 
@@ -103,19 +102,27 @@ class Coverage(Shown):
         }
 
 
-def coverage(network: Network, model: Model, understood: Understood, draws: Draws | None = None) -> Coverage:
-    """How well the diseases that a case points to bring about its findings. ImpossibleEvidence where they cannot."""
-    belief = model.posteriors(understood.evidence)
-    chosen = draws or Draws()
-    asked = [u.finding for u in understood.findings if isinstance(u.said, str)]
-    own, drawn = log_probabilities(model, listed(network, model), understood.evidence, asked, chosen)
+class Above(NamedTuple):
+    """What lies above the findings of a case: its tree, which versions of its groups were entered, sets of entries."""
+
+    tree: CaseTree
+    versions: Sequence[int]
+    entries: tuple[Entry, ...]
+    sets: tuple[tuple[tuple[str, ...], float], ...]  # ids of the entries that are present, and how probable that is
+
+
+def coverage(network: Network, model: Model, answer: Differential, draws: Draws | None = None) -> Coverage:
+    """How well the diseases that a case points to bring about its findings."""
+    chosen, understood = draws or Draws(), answer.basis.understood
+    entries = tuple(d.entry for d in answer.diseases)
+    lanes = CaseLanes(network, model, understood, listed(network, model))
+    sets = tuple((c.diseases, c.probability) for c in answer.combinations)
+    case = Above(lanes.tree, lanes.everything, entries, sets)
+    asked = {u.finding: u.said for u in understood.findings if isinstance(u.said, str)}
+    own, drawn = log_probabilities(model, case, understood.evidence, asked, chosen)
     quantiles = np.quantile(drawn, [0.05, 0.5, 0.95]).tolist()
     return Coverage(
-        basis_of(network, understood, belief.log_evidence),
-        float(own.mean()),
-        (quantiles[0], quantiles[1], quantiles[2]),
-        tail_of(own, drawn),
-        chosen,
+        answer.basis, float(own.mean()), (quantiles[0], quantiles[1], quantiles[2]), tail_of(own, drawn), chosen
     )
 
 
@@ -125,83 +132,44 @@ def tail_of(own: Floats, drawn: Floats) -> float:
 
 
 def log_probabilities(
-    model: Model, entries: Sequence[Entry], evidence: Mapping[str, State], asked: Sequence[str], draws: Draws
+    model: Model, case: Above, evidence: Mapping[str, State], asked: Mapping[str, str], draws: Draws
 ) -> tuple[Floats, Floats]:
     """log P(findings asked | world) of the case (worlds,) and of patients drawn in each world (worlds, patients)."""
     rng = np.random.default_rng(draws.seed)
     parents = parents_in(model)
-    upper = above(parents, [e.node for e in entries])
-    told = [name for name in asked if name not in upper]
-    worlds = _worlds(model, entries, evidence, [n for n in model.nodes if n in upper], (draws.worlds, rng))
-    held = {n: s for n, s in evidence.items() if n not in told and isinstance(s, str)}  # an age, say, that is given
-    base = model.likelihood(held)[:, None] * worlds  # (states, worlds)
-    lanes = np.repeat(base, 1 + draws.patients, axis=1)  # of each world the case, then the patients drawn
-    fixed = {n: np.argmax(lanes[span], axis=0) for n, span in model.offsets.items() if n in upper or n in held}
-    states = drawn_states(model.network, fixed, above(parents, told), lanes.shape[1], rng)
-    for name in told:
-        said = states[name]
-        said[:: 1 + draws.patients] = model.states[name].index(str(evidence[name]))
-        span = model.offsets[name]
-        lanes[span] *= np.arange(span.stop - span.start)[:, None] == said[None, :]
-    both = model.lanes(np.hstack([base, lanes]), marginals=False).log_evidence
-    logs = both[draws.worlds :].reshape(draws.worlds, -1) - both[: draws.worlds, None]
-    return logs[:, 0], logs[:, 1:]
+    upper = above(parents, [e.node for e in case.entries])
+    held = {n: s for n, s in evidence.items() if isinstance(s, str) and (n in upper or n not in asked)}
+    upper = above(parents, [*upper, *held])
+    told = tuple(name for name in asked if name not in upper)
+    worlds = _worlds(model, case, {n: held.get(n) for n in model.nodes if n in upper}, draws.worlds, rng)
+    given = {n: np.repeat(states, draws.patients) for n, states in worlds.items()}
+    below = Below(model, worlds, told)
+    patients = below.drawn(given, rng)
+    said = {n: np.full(draws.worlds, model.states[n].index(asked[n])) for n in told}
+    own = below.log_probability({**worlds, **said})
+    return own, below.log_probability({**given, **patients}).reshape(draws.worlds, draws.patients)
 
 
 def _worlds(
-    model: Model,
-    entries: Sequence[Entry],
-    evidence: Mapping[str, State],
-    upper: Sequence[str],
-    drawing: tuple[int, np.random.Generator],
-) -> Floats:
-    """(states, worlds) 1 for the state of each upper node in each world: drawn from P(upper nodes | evidence)."""
-    count, rng = drawing
-    said = model.likelihood(evidence)
-    tree = case_tree(model, Question(evidence, (), tuple(dict.fromkeys(e.node for e in entries))))
-    total = float(tree.lanes(np.ones((tree.states, 1)), np.empty((0, 1))).log_evidence[0])
-    factors, log_constant = tree.factors(())
-    until = Until(SET_MASS, MOST_SETS)
-    sets = most_probable_sets(model, factors, total - log_constant, [e.id for e in entries], until)
-    odds = np.array([s.probability for s in sets])
-    lanes = np.empty((len(said), count))
-    for k, pick in enumerate(rng.choice(len(sets), count, p=odds / odds.sum()).tolist()):
-        lane = said
-        for e in entries:
-            lane = clamped(model, lane, e, present=e.id in sets[pick].events)
-        lanes[:, k] = lane
-    worlds = np.ones_like(lanes)
-    for node in upper:
-        span = model.offsets[node]
+    model: Model, case: Above, upper: Mapping[str, str | None], count: int, rng: np.random.Generator
+) -> dict[str, Ints]:
+    """The state (worlds,) of each upper node: as held, or drawn from P(upper nodes | case) by a set of diseases."""
+    odds = np.array([p for _, p in case.sets])
+    lanes = np.ones((case.tree.states, count))
+    for k, pick in enumerate(rng.choice(len(odds), count, p=odds / odds.sum()).tolist()):
+        for e in case.entries:
+            first, present = case.tree.spans[e.node][0], e.id in case.sets[pick][0]
+            lanes[[first + i for i, s in enumerate(model.states[e.node]) if (s in e.states) != present], k] = 0.0
+    worlds: dict[str, Ints] = {}
+    for node, state in upper.items():
+        if state is not None:
+            worlds[node] = np.full(count, model.states[node].index(state))
+            continue
+        span = slice(*case.tree.spans[node])
         if (np.count_nonzero(lanes[span], axis=0) > 1).any():
             kinds, of = np.unique(lanes, axis=1, return_inverse=True)
-            below = np.cumsum(model.lanes(kinds).marginals[span][:, of.ravel()], axis=0)
-            state = (rng.random(count) * below[-1] >= below[:-1]).sum(axis=0)
-            lanes[span] *= np.arange(len(below))[:, None] == state
-        worlds[span] = lanes[span] > 0
+            versions = np.repeat(np.array(case.versions, dtype=np.int64)[:, None], kinds.shape[1], axis=1)
+            below = np.cumsum(case.tree.lanes(kinds, versions).marginals[span][:, of.ravel()], axis=0)
+            lanes[span] = np.arange(len(below))[:, None] == (rng.random(count) * below[-1] >= below[:-1]).sum(axis=0)
+        worlds[node] = np.argmax(lanes[span], axis=0)
     return worlds
-
-
-def drawn_states(
-    net: BayesNet, fixed: Mapping[str, Ints], wanted: frozenset[str], count: int, rng: np.random.Generator
-) -> dict[str, Ints]:
-    """(count,) states of the wanted nodes, parents first: as fixed, or drawn from the network."""
-    found: dict[str, Ints] = {}
-    for node in net.topological_order():
-        if node in fixed:
-            found[node] = fixed[node]
-        elif node in wanted:
-            found[node] = _drawn(net.models[node], found, count, rng)
-    return found
-
-
-def _drawn(model: Table | NoisyMax, found: Mapping[str, Ints], count: int, rng: np.random.Generator) -> Ints:
-    """States (count,) of one node; of independent contributions the greatest."""
-    if isinstance(model, NoisyMax):
-        each = [_drawn(Table(t.parents, t.values), found, count, rng) for t in model.terms]
-        greatest: Ints = np.max(each, axis=0)
-        return greatest
-    rows = model.values[tuple(found[p] for p in model.parents)]  # (count, states), or (states,)
-    below = np.cumsum(np.broadcast_to(rows, (count, rows.shape[-1])), axis=1)
-    state: Ints = (rng.random(count)[:, None] * below[:, -1:] >= below[:, :-1]).sum(axis=1)
-    return state

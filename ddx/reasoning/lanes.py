@@ -17,7 +17,7 @@ from ddx.engine.model import Model
 from ddx.knowledge.lexicon import Entry
 from ddx.network import Network
 from ddx.reasoning.chains import chains
-from ddx.reasoning.graph import parents_in
+from ddx.reasoning.graph import above, parents_in
 from ddx.reasoning.understanding import State, Understood
 
 Floats = npt.NDArray[np.float64]
@@ -50,20 +50,23 @@ class Lanes:
 class CaseLanes:
     """What-ifs about one case in which whole chains of findings are entered or not, and entries held.
 
-    They are answered on a tree of only what the case speaks of, for the nodes of the entries.
+    They are answered on a tree of only what the case speaks of, for the nodes of the entries and all above them.
     """
 
     def __init__(self, network: Network, model: Model, understood: Understood, entries: Sequence[Entry]) -> None:
         evidence, complaint = understood.evidence, understood.complaint
-        self.chains = chains(network, parents_in(model), [u.finding for u in understood.findings])
+        parents = parents_in(model)
+        self.chains = chains(network, parents, [u.finding for u in understood.findings])
         groups: list[tuple[dict[str, State], ...]] = [({f: evidence[f] for f in chain},) for chain in self.chains]
-        self._everything = [0] * len(groups)
+        self.everything = [0] * len(groups)
         self._before = [-1] * len(groups)
         for k, chain in enumerate(self.chains):
             if complaint in chain:
                 self._before[k] = 1 if len(chain) > 1 else 0
                 groups[k] += ({complaint: evidence[complaint]},) if len(chain) > 1 else ()
-        kept = tuple(dict.fromkeys(e.node for e in entries))
+        nodes = dict.fromkeys(e.node for e in entries)
+        upper = above(parents, nodes) - set(understood.patient) - set(nodes)
+        kept = (*nodes, *(n for n in model.nodes if n in upper))
         self.model = model
         self.tree = case_tree(model, Question(understood.patient, tuple(groups), kept))
         self._versions: list[list[int]] = []
@@ -73,14 +76,14 @@ class CaseLanes:
         """A lane with these chains entered (all where None), and entries held present or absent; its number."""
         chosen = None if entered is None else set(entered)
         self._versions.append(
-            self._everything if chosen is None else [0 if k in chosen else -1 for k in range(len(self._everything))]
+            self.everything if chosen is None else [0 if k in chosen else -1 for k in range(len(self.everything))]
         )
         self._held.append(tuple(held))
         return len(self._held) - 1
 
     def add_without(self, chain: int, held: Sequence[tuple[Entry, bool]] = ()) -> int:
         """A lane with every chain but one."""
-        return self.add((k for k in range(len(self._everything)) if k != chain), held)
+        return self.add((k for k in range(len(self.everything)) if k != chain), held)
 
     def add_before(self) -> int:
         """A lane with what is known before any finding: the patient and the complaint of the setting."""
@@ -104,7 +107,7 @@ class CaseLanes:
 
     def factors(self) -> tuple[list[Dense], float]:
         """P(what is above the findings, the whole case): factors by the number of the variable, and log a constant."""
-        return self.tree.factors(self._everything)
+        return self.tree.factors(self.everything)
 
 
 class Answers:

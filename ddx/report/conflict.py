@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from ddx.network import Network
 from ddx.reasoning.basis import Plain
 from ddx.reasoning.conflict import Conflict, Pair, Surprise
-from ddx.reasoning.coverage import Coverage
 from ddx.report import phrases
 from ddx.report.frame import page
 from ddx.report.frame import plain as framed
@@ -23,7 +22,7 @@ def plain(answer: Conflict) -> dict[str, Plain]:
 
 def text(network: Network, answer: Conflict, surface: Surface, *, every: bool = False) -> str:
     """The page; with `every` the surprise of each finding."""
-    first = [sentence(answer), *([covered(answer.coverage)] if answer.basis.understood.findings else [])]
+    first = [sentence(answer), *([phrases.covered(answer.coverage)] if answer.basis.understood.findings else [])]
     lines = [
         line for told in (first if answer.coverage.strong_words else first[::-1]) for line in surface.wrapped(told)
     ]
@@ -43,21 +42,6 @@ def sentence(answer: Conflict) -> str:
     if count == 0:
         return "No finding is out of place, given all the others."
     return f"{count} {'finding does' if count == 1 else 'findings do'} not fit the rest."
-
-
-def covered(coverage: Coverage) -> str:
-    """How well the diseases that the case points to account for it, and what that leaves to be said."""
-    least = 1 / (1 + coverage.patients)
-    share = "fewer than 1" if coverage.tail <= least else f"{100 * coverage.tail:.0f}"
-    told = f"Of 100 patients with the diseases that this case points to, {share} would have such improbable findings"
-    if coverage.word == "inside":
-        return f"The network accounts for the case as a whole. {told}."
-    if coverage.word == "unusual":
-        return f"As a whole the case is unusual even for the diseases that it points to. {told}."
-    return (
-        f"As a whole the case lies outside what this network explains. {told}. Something that is not in the network, "
-        "or a finding entered wrongly, may be behind it: what is probable here is only what explains it least badly."
-    )
 
 
 def _surprises(network: Network, answer: Conflict, surface: Surface, every: bool) -> Iterator[str]:

@@ -10,6 +10,7 @@ from ddx.reasoning.basis import INTENDED_USE, Basis, Plain
 from ddx.reasoning.understanding import Used
 
 if TYPE_CHECKING:
+    from ddx.reasoning.coverage import Coverage
     from ddx.reasoning.differential import Differential
 
 FORMAT = "ddx/differential/1"
@@ -37,7 +38,9 @@ def head(basis: Basis) -> dict[str, Plain]:
     }
 
 
-def differential(answer: Differential, intervals: Mapping[str, tuple[float, float]] | None = None) -> dict[str, Plain]:
+def differential(
+    answer: Differential, intervals: Mapping[str, tuple[float, float]] | None = None, coverage: Coverage | None = None
+) -> dict[str, Plain]:
     """The form ddx/differential/1; `intervals` (low, high) by disease, where they were asked for."""
     from ddx.reasoning.differential import plain
 
@@ -47,6 +50,7 @@ def differential(answer: Differential, intervals: Mapping[str, tuple[float, floa
         **head(answer.basis),
         **answer.body(),
         "diseases": [plain(d, found.get(d.id)) for d in answer.diseases],
+        "coverage": None if coverage is None else coverage.body(),
         "intended_use": INTENDED_USE,
         "result_sha256": answer.result_sha256,
     }

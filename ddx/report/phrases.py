@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from ddx.knowledge.lexicon import Askable, Lexicon
+from ddx.reasoning.coverage import Coverage
 from ddx.reasoning.understanding import Understood, Used
 
 BARE = ("present", "yes", "true")  # states that say no more than that the finding is there
@@ -101,4 +102,19 @@ def patient(lexicon: Lexicon, understood: Understood) -> str:
         f"{lexicon.askables[u.finding].label} {u.given or (u.said if isinstance(u.said, str) else 'uncertain')}"
         for u in understood.used
         if u.finding in understood.context
+    )
+
+
+def covered(coverage: Coverage) -> str:
+    """How well the diseases that the case points to account for it, and what that leaves to be said."""
+    least = 1 / (1 + coverage.patients) + 1e-9
+    share = "fewer than 1" if coverage.tail <= least else f"{100 * coverage.tail:.0f}"
+    told = f"Of 100 patients with the diseases that this case points to, {share} would have such improbable findings"
+    if coverage.word == "inside":
+        return f"The network accounts for the case as a whole. {told}."
+    if coverage.word == "unusual":
+        return f"As a whole the case is unusual even for the diseases that it points to. {told}."
+    return (
+        f"As a whole the case lies outside what this network explains. {told}. Something that is not in the network, "
+        "or a finding entered wrongly, may be behind it: what is probable here is only what explains it least badly."
     )

@@ -20,6 +20,7 @@ from ddx.report.figures import bar, lift, of_patients, percent, power_of_ten, ti
 from ddx.report.surface import Surface, fitted, listed
 
 if TYPE_CHECKING:
+    from ddx.reasoning.coverage import Coverage
     from ddx.reasoning.credible import Credible
 
 BAR_CELLS = 10
@@ -49,15 +50,22 @@ class Page:
     surface: Surface
     options: Options = Options()
     sure: Credible | None = None  # where intervals were asked for
+    covered: Coverage | None = None  # where it can be told
 
     @property
     def basis(self) -> Basis:
         return self.answer.basis
 
+    @property
+    def strong_words(self) -> bool:
+        """Whether the network accounts for the case well enough to speak plainly of what is probable."""
+        return self.covered is None or self.covered.strong_words
+
 
 def differential_text(page: Page) -> str:
     """The whole page, ending in a newline."""
-    lines = [*_head(page), *(used_lines(page) if page.options.used else ()), "", *_table(page), ""]
+    lines = [*_head(page), *(used_lines(page) if page.options.used else ())]
+    lines += ["", *(() if page.strong_words else _outside(page)), *_table(page), ""]
     lines += [*_one_or_two(page), *_unexpected(page), *_sure(page), "", *_foot(page)]
     return page.surface.plain("\n".join(line.rstrip() for line in lines)) + "\n"
 
@@ -119,6 +127,12 @@ def used_lines(page: Page) -> Iterator[str]:
 
 def _weights_said(weights: Mapping[str, float]) -> str:
     return "likelihood " + ", ".join(f"{state} {weight:g}" for state, weight in weights.items())
+
+
+def _outside(page: Page) -> list[str]:
+    """Before any number: that these say less than they seem to."""
+    assert page.covered is not None
+    return [*page.surface.wrapped(phrases.covered(page.covered), first="  ! ", rest="    "), ""]
 
 
 def _table(page: Page) -> Iterator[str]:
@@ -247,6 +261,8 @@ def _chain(page: Page, weight: Weight) -> str:
 
 def _one_or_two(page: Page) -> list[str]:
     """How probable it is that two diseases are there at once, and which set is the most probable."""
+    if not page.strong_words:
+        return []
     pair, sets = leading_pair(page.answer), page.answer.combinations
     sentences = [_pair_said(pair)] if pair is not None else []
     if sets:
@@ -276,12 +292,14 @@ def _pair_said(pair: Pair) -> str:
 
 def _unexpected(page: Page) -> list[str]:
     """The findings that fit the rest least, and those that are explained and yet hardly to be expected."""
-    lines = _expected_in(page, "Does not fit the rest:  ", page.why.unexpected, ".")
-    advice = ". `ddx conflict` says whether the case lies outside what this network explains."
-    return lines + _expected_in(page, "Surprising all the same:  ", page.why.surprising, advice)
+    lines = _expected_in(page, "Does not fit the rest:  ", page.why.unexpected)
+    lines += _expected_in(page, "Surprising all the same:  ", page.why.surprising)
+    if page.covered is not None and page.covered.word == "unusual":
+        lines += page.surface.wrapped(phrases.covered(page.covered), rest="  ")
+    return lines
 
 
-def _expected_in(page: Page, head: str, findings: Sequence[Unexpected], end: str) -> list[str]:
+def _expected_in(page: Page, head: str, findings: Sequence[Unexpected]) -> list[str]:
     if not findings:
         return []
     told = [
@@ -289,7 +307,7 @@ def _expected_in(page: Page, head: str, findings: Sequence[Unexpected], end: str
         f"(expected in {of_patients(u.probability)} such patients)"
         for u in findings[:MOST_UNEXPECTED]
     ]
-    lines = page.surface.wrapped(", ".join(told) + end, first=head, rest="  ")
+    lines = page.surface.wrapped(", ".join(told) + ".", first=head, rest="  ")
     return [page.surface.strong(head) + lines[0][len(head) :], *lines[1:]]
 
 

@@ -44,7 +44,8 @@ def findings(draw: st.DrawFn, net: BayesNet, node: str) -> Said:
     states = net.states[node]
     if draw(st.booleans()):
         return draw(st.sampled_from(states))
-    weights = draw(st.lists(st.floats(0.0, 2.0), min_size=len(states), max_size=len(states)))
+    number = st.just(0.0) | st.floats(1e-290, 2.0)
+    weights = draw(st.lists(number, min_size=len(states), max_size=len(states)))
     return dict(zip(states, [*weights[1:], max(weights[0], 0.1)], strict=True))
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from ddx.engine.below import Below
+from ddx.engine.case_tree import Question, case_tree
+from ddx.engine.combinations import Until, most_probable_sets
 from ddx.engine.model import Model, compile_network
 from ddx.knowledge.bayesnet import BayesNet, LocalModel, NoisyMax, Table, Term
 from ddx.knowledge.lexicon import Entry
-from ddx.reasoning.coverage import Draws, drawn_states, log_probabilities, tail_of
+from ddx.reasoning.coverage import Above, Draws, log_probabilities, tail_of
 
 Floats = npt.NDArray[np.float64]
 
@@ -51,8 +56,26 @@ def tails(model: Model, entries: list[Entry], cases: dict[str, npt.NDArray[np.in
         told = [*asked, "age"] if i % 2 else asked
         evidence = {n: model.states[n][int(cases[n][i])] for n in told}
         drawn = Draws(draws.worlds, draws.patients, seed=i)
-        found.append(tail_of(*log_probabilities(model, entries, evidence, asked, drawn)))
+        said = {n: evidence[n] for n in asked}
+        found.append(tail_of(*log_probabilities(model, above_of(model, entries, evidence), evidence, said, drawn)))
     return np.array(found)
+
+
+def above_of(model: Model, entries: list[Entry], evidence: dict[str, str]) -> Above:
+    """All that a case says of its diseases and its age, every set of diseases included."""
+    upper = tuple(n for n in model.nodes if n not in evidence)
+    tree = case_tree(model, Question(evidence, (), upper))
+    factors, log_constant = tree.factors(())
+    total = float(tree.lanes(np.ones((tree.states, 1)), np.empty((0, 1))).log_evidence[0])
+    sets = most_probable_sets(model, factors, total - log_constant, [e.id for e in entries], Until(1.0, 64))
+    return Above(tree, (), tuple(entries), tuple((s.events, s.probability) for s in sets))
+
+
+def drawn_states(model: Model, count: int, rng: np.random.Generator) -> dict[str, npt.NDArray[np.int64]]:
+    """Cases of the network, every node (count,)."""
+    root = model.nodes[0]
+    first = rng.choice(len(model.states[root]), count, p=list(model.posteriors({})[root].values()))
+    return {root: first, **Below(model, (root,), model.nodes[1:]).drawn({root: first}, rng)}
 
 
 def gap(found: Floats) -> float:
@@ -66,16 +89,16 @@ def test_the_tail_of_cases_of_the_network_is_uniform(seed: int) -> None:
     net = network(seed)
     model, entries = model_of(net)
     rng = np.random.default_rng(100 + seed)
-    cases = drawn_states(net, {}, frozenset(net.nodes), CASES, rng)
+    cases = drawn_states(model, CASES, rng)
     assert gap(tails(model, entries, cases, Draws(worlds=1, patients=19))) < LARGEST_GAP
-    shuffled = {n: rng.permutation(states) for n, states in cases.items()}  # a mutant: each finding another patient's
-    assert gap(tails(model, entries, shuffled, Draws(worlds=1, patients=19))) > LARGEST_GAP
+    others = {n: rng.integers(len(net.states[n]), size=CASES) for n in cases}  # a mutant: cases of no network
+    assert gap(tails(model, entries, others, Draws(worlds=1, patients=19))) > 2 * LARGEST_GAP
 
 
 def test_many_worlds_are_at_most_twice_as_often_below_a_level() -> None:
     net = network(7)
     model, entries = model_of(net)
-    cases = drawn_states(net, {}, frozenset(net.nodes), CASES, np.random.default_rng(7))
+    cases = drawn_states(model, CASES, np.random.default_rng(7))
     found = tails(model, entries, cases, Draws(worlds=8, patients=19))
     for level in (0.05, 0.1, 0.2, 0.4):
         assert (found <= level).mean() <= 2 * level + LARGEST_GAP
@@ -86,8 +109,30 @@ def test_drawn_states_have_the_frequencies_of_the_network() -> None:
     model, _ = model_of(net)
     rng = np.random.default_rng(1)
     count = 20_000
-    cases = drawn_states(net, {}, frozenset(net.nodes), count, rng)
+    cases = drawn_states(model, count, rng)
     belief = model.posteriors({})
     for name in ("age", "d1", "f0", "f1"):
         shares = np.bincount(cases[name], minlength=len(net.states[name])) / count
         assert shares == pytest.approx(list(belief[name].values()), abs=4 * 0.5 / count**0.5)
+
+
+@pytest.mark.parametrize("asked", [("f0", "f1", "f5"), ("low", "f2"), tuple(f"f{k}" for k in range(FINDINGS))])
+def test_what_lies_below_is_as_probable_as_the_model_says(asked: tuple[str, ...], monkeypatch: Any) -> None:
+    """Also through hidden states between: `low` depends on two findings that may not be asked."""
+    net = network(3)
+    rng = np.random.default_rng(3)
+    table = Table(("f0", "f3"), rng.dirichlet([1, 1], (3, 3)))
+    net = BayesNet.build("with a hidden layer", {**net.states, "low": ("no", "yes")}, {**net.models, "low": table})
+    model, _ = model_of(net)
+    given = ("age", *(f"d{k}" for k in range(DISEASES)))
+    states = {n: rng.integers(len(model.states[n]), size=20) for n in (*given, *asked)}
+    below = Below(model, given, asked)
+    found = below.log_probability(states)
+    for lane in range(20):
+        said = {n: model.states[n][states[n][lane]] for n in given}
+        told = {n: model.states[n][states[n][lane]] for n in asked}
+        truth = model.posteriors({**said, **told}).log_evidence - model.posteriors(said).log_evidence
+        assert found[lane] == pytest.approx(truth, abs=1e-12)
+    assert np.roll(found, 1) != pytest.approx(found, abs=1e-3)  # a mutant: each lane answers the next one
+    monkeypatch.setattr("ddx.engine.elimination.LARGEST_FACTOR", 0)  # nothing fits: the whole model answers
+    assert below.log_probability(states) == pytest.approx(found, abs=1e-12)
