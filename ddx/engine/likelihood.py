@@ -97,7 +97,9 @@ def _likelihood_weights(name: str, said: Mapping[str, float], labels: tuple[str,
         raise CaseError(f"{name}: every state has likelihood 0; one at least must be possible")
     largest, smallest = max(weights), min(w for w in weights if w > 0)
     if largest / FURTHEST_APART > smallest:
-        raise CaseError(f"{name}: the likelihoods {smallest:g} and {largest:g} lie too far apart; write 0 for impossible")
+        raise CaseError(
+            f"{name}: the likelihoods {smallest:g} and {largest:g} lie too far apart; write 0 for impossible"
+        )
     return np.array(weights)
 
 
