@@ -36,8 +36,8 @@ def page(*tokens: str, surface: Surface | None = None, options: Options | None =
 
 
 def test_strong_words_are_kept_back_where_the_case_lies_outside() -> None:
-    """Doughnut sign and leonine face, Raynaud and a groove sign, plaques and sacroiliitis: no patient has them all."""
-    odd = ("doughnut-sign", "raynaud", "groove-sign", "sacroiliitis=4", "morphea-plaques", "leonine-facies")
+    """Doughnut sign and leonine face, Raynaud and a groove sign, plaques, a bamboo spine: nobody has them all."""
+    odd = ("doughnut-sign", "raynaud", "groove-sign", "bamboo-spine", "morphea-plaques", "leonine-facies")
     told = page(*odd, network="scleroderma-mimics")
     assert " ".join(told.split()).index("the case lies outside what this network explains") < told.index("DIAGNOSIS")
     assert "One disease or two?" not in told

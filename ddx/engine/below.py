@@ -7,6 +7,7 @@ states between. Lanes may differ in every given state; no tree is needed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from random import Random
 from typing import NamedTuple
 
 import numpy as np
@@ -43,16 +44,16 @@ class Below:
         self._given = tuple(given)
         self._order = self._between({self._index[n] for n in self._given})
 
-    def drawn(self, given: Mapping[str, Longs], rng: np.random.Generator) -> dict[str, Longs]:
+    def drawn(self, given: Mapping[str, Longs], rng: Random) -> dict[str, Longs]:
         """A state of every asked node for each lane (lanes,), drawn from P(asked | given), given node -> (lanes,)."""
         states = {self._index[n]: given[n] for n in self._given}
         lanes = len(next(iter(states.values())))
         for v in self._order:
             factor = self._of_child[v]
-            rows = self.model.parts.table(factor)[tuple(states[p] for p in self.model.parts.scopes[factor][:-1])]
-            below = np.cumsum(np.broadcast_to(rows, (lanes, rows.shape[-1])), axis=1)
-            chance = rng.random(lanes)[:, None] * below[:, -1:]
-            states[v] = (chance >= below[:, :-1]).sum(axis=1)
+            below = np.cumsum(self.model.parts.table(factor), axis=-1)
+            limits = (below / below[..., -1:])[..., :-1]
+            parents = tuple(states[p] for p in self.model.parts.scopes[factor][:-1])
+            states[v] = (uniform(rng, lanes)[:, None] >= limits[parents]).sum(axis=1)
         return {node: states[self._index[node]] for node in self.asked}
 
     def log_probability(self, states: Mapping[str, Longs]) -> Floats:
@@ -111,6 +112,12 @@ class Below:
             found = [part for part in found if part not in tied] if tied else found
             found.append(merged)
         return [(sorted(hidden), tables) for hidden, tables in found]
+
+
+def uniform(rng: Random, count: int) -> Floats:
+    """Numbers (count,) from 0 up to 1; `numpy.random` would take longer to import than they all to draw."""
+    bits = np.frombuffer(rng.randbytes(8 * count), dtype="<u8") >> 11
+    return bits.astype(np.float64) * 2.0**-53
 
 
 def _looked_up(table: Local, known: Mapping[int, Longs]) -> Floats:

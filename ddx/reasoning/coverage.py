@@ -16,12 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from random import Random
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from ddx.engine.below import Below
+from ddx.engine.below import Below, uniform
 from ddx.engine.case_tree import CaseTree
 from ddx.engine.model import Model
 from ddx.knowledge.lexicon import Entry
@@ -44,8 +45,8 @@ SAME_NATS = 1e-9
 class Draws:
     """How many sets of diseases are drawn, and how many patients for each."""
 
-    worlds: int = 16
-    patients: int = 16
+    worlds: int = 32
+    patients: int = 32
     seed: int = 0
 
 
@@ -120,10 +121,9 @@ def coverage(network: Network, model: Model, answer: Differential, draws: Draws 
     case = Above(lanes.tree, lanes.everything, entries, sets)
     asked = {u.finding: u.said for u in understood.findings if isinstance(u.said, str)}
     own, drawn = log_probabilities(model, case, understood.evidence, asked, chosen)
-    quantiles = np.quantile(drawn, [0.05, 0.5, 0.95]).tolist()
-    return Coverage(
-        answer.basis, float(own.mean()), (quantiles[0], quantiles[1], quantiles[2]), tail_of(own, drawn), chosen
-    )
+    ranked = np.sort(drawn.ravel())
+    low, middle, high = ranked[np.rint(np.array([0.05, 0.5, 0.95]) * (len(ranked) - 1)).astype(int)].tolist()
+    return Coverage(answer.basis, float(own.mean()), (low, middle, high), tail_of(own, drawn), chosen)
 
 
 def tail_of(own: Floats, drawn: Floats) -> float:
@@ -135,7 +135,7 @@ def log_probabilities(
     model: Model, case: Above, evidence: Mapping[str, State], asked: Mapping[str, str], draws: Draws
 ) -> tuple[Floats, Floats]:
     """log P(findings asked | world) of the case (worlds,) and of patients drawn in each world (worlds, patients)."""
-    rng = np.random.default_rng(draws.seed)
+    rng = Random(draws.seed)
     parents = parents_in(model)
     upper = above(parents, [e.node for e in case.entries])
     held = {n: s for n, s in evidence.items() if isinstance(s, str) and (n in upper or n not in asked)}
@@ -150,13 +150,10 @@ def log_probabilities(
     return own, below.log_probability({**given, **patients}).reshape(draws.worlds, draws.patients)
 
 
-def _worlds(
-    model: Model, case: Above, upper: Mapping[str, str | None], count: int, rng: np.random.Generator
-) -> dict[str, Ints]:
+def _worlds(model: Model, case: Above, upper: Mapping[str, str | None], count: int, rng: Random) -> dict[str, Ints]:
     """The state (worlds,) of each upper node: as held, or drawn from P(upper nodes | case) by a set of diseases."""
-    odds = np.array([p for _, p in case.sets])
     lanes = np.ones((case.tree.states, count))
-    for k, pick in enumerate(rng.choice(len(odds), count, p=odds / odds.sum()).tolist()):
+    for k, pick in enumerate(rng.choices(range(len(case.sets)), [p for _, p in case.sets], k=count)):
         for e in case.entries:
             first, present = case.tree.spans[e.node][0], e.id in case.sets[pick][0]
             lanes[[first + i for i, s in enumerate(model.states[e.node]) if (s in e.states) != present], k] = 0.0
@@ -167,9 +164,14 @@ def _worlds(
             continue
         span = slice(*case.tree.spans[node])
         if (np.count_nonzero(lanes[span], axis=0) > 1).any():
-            kinds, of = np.unique(lanes, axis=1, return_inverse=True)
-            versions = np.repeat(np.array(case.versions, dtype=np.int64)[:, None], kinds.shape[1], axis=1)
-            below = np.cumsum(case.tree.lanes(kinds, versions).marginals[span][:, of.ravel()], axis=0)
-            lanes[span] = np.arange(len(below))[:, None] == (rng.random(count) * below[-1] >= below[:-1]).sum(axis=0)
+            kinds = [column.tobytes() for column in lanes.T]
+            firsts = {kind: k for k, kind in enumerate(kinds)}
+            one_each = lanes[:, list(firsts.values())]
+            versions = np.repeat(np.array(case.versions, dtype=np.int64)[:, None], len(firsts), axis=1)
+            marginals = case.tree.lanes(one_each, versions).marginals[span]
+            of = {kind: k for k, kind in enumerate(firsts)}
+            below = np.cumsum(marginals[:, [of[kind] for kind in kinds]], axis=0)
+            chance = uniform(rng, count) * below[-1]
+            lanes[span] = np.arange(len(below))[:, None] == (chance >= below[:-1]).sum(axis=0)
         worlds[node] = np.argmax(lanes[span], axis=0)
     return worlds
