@@ -27,7 +27,7 @@ from ddx.engine.factors import Factor, Factors
 from ddx.engine.kernel import SwitchedKernel, compiled
 from ddx.engine.likelihood import Evidence, at_most_one, finding_weights
 from ddx.engine.model import Model
-from ddx.engine.propagate import TRUSTED_ABOVE_NATS, Lanes, Switches
+from ddx.engine.propagate import TRUSTED_ABOVE_NATS, Lanes, Switches, Workspace
 from ddx.engine.skeleton import Skeleton, skeleton_of
 from ddx.engine.structure import Structure
 from ddx.engine.triangulate import quick_elimination
@@ -38,7 +38,7 @@ Longs = npt.NDArray[np.int64]
 Group = Sequence[Evidence]  # the versions in which some findings can be entered
 Weights = Mapping[int, Floats]  # node -> likelihood of each of its states
 
-LANES_AT_ONCE = 16  # without the kernel
+LANES_AT_ONCE = 32  # without the kernel
 
 
 class Question(NamedTuple):
@@ -170,11 +170,11 @@ class _Small:
 
     def _by_numpy(self, likelihood: Floats, of_part: Longs) -> tuple[Floats, Floats]:
         assert self._numpy is not None
-        found = []
+        found, space = [], Workspace()
         for first in range(0, likelihood.shape[1], LANES_AT_ONCE):
             part = slice(first, first + LANES_AT_ONCE)
             switches = Switches(self.switched.tables, of_part[:, part])
-            found.append(self._numpy.run(self.structure.potentials, likelihood[:, part], True, switches))
+            found.append(self._numpy.run(likelihood[:, part], True, switches, space))
         empty = np.empty((likelihood.shape[0], 0)), np.empty(0)
         marginals, logs = zip(*(found or [empty]), strict=True)
         return np.concatenate(marginals, axis=1), np.concatenate(logs)

@@ -21,7 +21,7 @@ def family_posteriors(model: Model, likelihood: Floats) -> dict[str, Floats]:
     Decomposed noisy-MAX nodes have no table and are left out. All zeros where the evidence is impossible.
     """
     structure = model.structure
-    beliefs = Lanes(structure).beliefs(structure.potentials, likelihood[:, None])[:, 0]  # (entries,)
+    beliefs = Lanes(structure).beliefs(likelihood[:, None])[:, 0]  # (entries,)
     found: dict[str, Floats] = {}
     for node, (first, last) in model.parts.of_node.items():
         if last - first > 1:

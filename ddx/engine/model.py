@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,13 +26,17 @@ from ddx.engine.structure import Parts, Structure
 from ddx.errors import CaseError, ImpossibleEvidence, SpecError, UnknownState, near_misses
 from ddx.knowledge.bayesnet import BayesNet, LocalModel
 
+if TYPE_CHECKING:
+    from ddx.engine.levels import Levels
+
 Floats = npt.NDArray[np.float64]
 Events = Mapping[str, tuple[str, tuple[str, ...]]]
 
 LIMIT_BYTES = 2 << 30
 EFFORT = 8  # how long the compiler looks for a smaller tree, in units of about 0.05 s
-WORKING_BYTES = 1 << 23  # of one chunk of lanes
+WORKING_BYTES = 1 << 24  # of one chunk of lanes
 LEVELS_BELOW = 1_000_000  # entries up to which one query goes level by level
+FEW, FEW_BELOW = 16, 20_000  # lanes, and entries, up to which a few lanes do
 
 
 def compile_network(
@@ -224,8 +228,10 @@ class Model:
         return None if self._kernel is None else self._kernel.query(propagate.TRUSTED_ABOVE_NATS)
 
     @cached_property
-    def _levels(self) -> propagate.Levels:
-        return propagate.Levels(self.structure)
+    def _levels(self) -> Levels:
+        from ddx.engine.levels import Levels
+
+        return Levels(self.structure)
 
     @cached_property
     def _cliquewise(self) -> propagate.Lanes:
@@ -239,7 +245,7 @@ class Model:
         if self._kernel is None and self.entries <= LEVELS_BELOW and lane.max() <= 1.0:
             values, log_evidence = self._levels.run(self.structure.potentials, lane)
             if log_evidence > propagate.TRUSTED_ABOVE_NATS:
-                return values, log_evidence
+                return values, float(log_evidence)
         answers = self._some(lane[:, None], True)
         return answers.marginals[:, 0], float(answers.log_evidence[0])
 
@@ -248,8 +254,10 @@ class Model:
             lanes, log_scale = at_most_one(lanes, self.parts.node_start)
             answers = self._some(lanes, marginals)
             return answers._replace(log_evidence=answers.log_evidence + log_scale)
-        if self._kernel is None:
-            values, log_evidence = self._cliquewise.run(self.structure.potentials, lanes, marginals)
+        if self._kernel is None and marginals and lanes.shape[1] <= FEW and self.entries <= FEW_BELOW:
+            values, log_evidence = self._levels.run(self.structure.potentials, lanes)
+        elif self._kernel is None:
+            values, log_evidence = self._cliquewise.run(lanes, marginals)
         else:
             values, log_evidence = self._kernel.lanes(lanes, marginals)
         doubtful = ~(log_evidence > propagate.TRUSTED_ABOVE_NATS)
@@ -266,11 +274,11 @@ class Model:
             values, log_evidence = self._kernel.batch(observed, self.layout.total)
         else:
             values, log_evidence = np.empty((len(observed), self.layout.total)), np.empty(len(observed))
-            width = self._width()
+            width, space = self._width(), propagate.Workspace()
             for start in range(0, len(observed), width):
                 part = slice(start, start + width)
                 lanes = self._lanes_of(observed[part])
-                found, log_evidence[part] = self._cliquewise.run(self.structure.potentials, lanes)
+                found, log_evidence[part] = self._cliquewise.run(lanes, space=space)
                 values[part] = found.T
         doubtful = np.flatnonzero(~(log_evidence > propagate.TRUSTED_ABOVE_NATS))
         for start in range(0, len(doubtful), 16):

@@ -4,8 +4,8 @@ Potentials are P(rest of a clique | its separator), so that a message is P(evide
 exactly 1 where nothing below was observed. Such parts of the tree are not visited on the way up. The way down turns
 the marginal of a separator into that of its clique by new / old, where 0 / 0 is 0 (Hugin; Jensen et al. 1990).
 
-`Lanes` evaluates clique by clique with a trailing axis of lanes (one lane, one evidence); `Levels` evaluates one
-query level by level, which takes a tenth of the calls. Both leave what float64 cannot hold to `logspace`.
+`Lanes` evaluates clique by clique with a trailing axis of lanes (one lane, one evidence), in memory that it keeps. What
+float64 cannot hold is left to `logspace`; one query or a few lanes go level by level (`levels`).
 """
 
 from __future__ import annotations
@@ -16,13 +16,35 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ddx.engine.structure import Ints, Structure
+from ddx.engine.structure import Structure
 
 Floats = npt.NDArray[np.float64]
 Places = npt.NDArray[np.intp]
 
+GRID_FROM = 1024  # entries of a clique: below, gathering takes less time than to set up a block
 RESCALED_BELOW = 1e-100  # a message whose largest number is smaller is normalised
 TRUSTED_ABOVE_NATS = -550.0  # an underflow (1e-308) can only matter where log P(evidence) is below this
+
+
+class Workspace:
+    """Memory that is written again and again: fresh memory has to be fetched page by page, which takes as long."""
+
+    def __init__(self) -> None:
+        self._values = self._gathered = np.empty(0)
+
+    def values(self, entries: slice, total: int, lanes: int) -> Floats:
+        """(entries, lanes) those of one clique, of `total` in all."""
+        if len(self._values) < total * lanes:
+            self._values = np.empty(total * lanes)
+        return self._values[entries.start * lanes : entries.stop * lanes].reshape(-1, lanes)
+
+    def gathered(self, source: Floats, rows: Places) -> Floats:
+        """(rows, lanes) of the source, until the next ones are gathered."""
+        size = len(rows) * source.shape[1]
+        if len(self._gathered) < size:
+            self._gathered = np.empty(size)
+        out = self._gathered[:size].reshape(len(rows), -1)
+        return source.take(rows, axis=0, mode="clip", out=out)
 
 
 class Switches(NamedTuple):
@@ -32,21 +54,55 @@ class Switches(NamedTuple):
     versions: npt.NDArray[np.int64]  # (switched nodes, lanes) which of its tables, -1 for none
 
 
+class Grid(NamedTuple):
+    """The entries of a clique as a block, of which a message speaks along some axes: no gathering is needed then."""
+
+    shape: tuple[int, ...]
+    steps: tuple[int, ...]  # in the message, along each axis; 0 where it does not depend on it
+
+    def spread(self, message: Floats) -> Floats:
+        """A view (*shape, lanes) of a message (places, lanes)."""
+        whole = np.ascontiguousarray(message)
+        row, item = whole.strides
+        strides = (*(step * row for step in self.steps), item)
+        found: Floats = np.ndarray((*self.shape, whole.shape[1]), np.float64, whole, 0, strides)
+        return found
+
+    def summed(self, values: Floats) -> Floats:
+        """(places, lanes) sums of the entries (entries, lanes) of each place."""
+        lanes = values.shape[1]
+        block = values.reshape(*self.shape, lanes)
+        found = np.add.reduce(block, axis=tuple(k for k, step in enumerate(self.steps) if not step))
+        kept = [step for step in self.steps if step]
+        order = sorted(range(len(kept)), key=lambda k: -kept[k])
+        ordered: Floats = found.transpose(*order, len(kept)).reshape(-1, lanes)
+        return ordered
+
+
 class _Input(NamedTuple):
     """One message that a clique multiplies: the likelihood of a node, or what a child sends."""
 
     owner: int  # the node, or -1 - the child
     place: Places  # (entries,) in the message
+    grid: Grid | None
 
 
 class _Output(NamedTuple):
     """One message that a clique sums up on the way down."""
 
     owner: int
+    grid: Grid | None
     grouped: Places | None  # entries sorted by place; None where they already are
     firsts: Places  # first of each group
     each: int  # entries in every group, 0 where they differ
     target: slice | Places  # the places, in order
+
+    def summed(self, values: Floats, space: Workspace) -> Floats:
+        """The sums of the entries (entries, lanes) of each place, in order."""
+        if self.grid is not None:
+            return self.grid.summed(values)
+        grouped = values if self.grouped is None else space.gathered(values, self.grouped)
+        return segment_sums(grouped, self.firsts, self.each)
 
 
 class _Clique(NamedTuple):
@@ -63,7 +119,8 @@ class _Clique(NamedTuple):
 class _Upward:
     """What the way up leaves: messages and values, with an axis of lanes only where the lanes part."""
 
-    def __init__(self, nodes: int, cliques: int) -> None:
+    def __init__(self, nodes: int, cliques: int, space: Workspace) -> None:
+        self.space = space
         self.said: list[Floats | None] = [None] * nodes  # likelihoods (states,) or (states, lanes); None for all ones
         self.message: list[Floats | None] = [None] * cliques  # of each clique to its parent, likewise
         self.values: list[Floats | None] = [None] * cliques  # (entries,) or (entries, lanes)
@@ -83,31 +140,34 @@ class Lanes:
         self.cliques = _cliques(structure, self.wanted)
 
     def run(
-        self, potentials: Floats, likelihood: Floats, marginals: bool = True, switches: Switches | None = None
+        self,
+        likelihood: Floats,
+        marginals: bool = True,
+        switches: Switches | None = None,
+        space: Workspace | None = None,
     ) -> tuple[Floats, Floats]:
         """Marginals (states, lanes) and log P(evidence) (lanes,) in nats; an impossible lane is zeros and -inf.
 
         `likelihood` is (states, lanes) of the wanted nodes, not negative. Lanes below TRUSTED_ABOVE_NATS are not yet
-        to be trusted.
+        to be trusted. Runs one after the other may share a `space`.
         """
         lanes = likelihood.shape[1]
-        up = self._upward(potentials, likelihood, switches)
+        up = self._upward(likelihood, switches, space or Workspace())
         total = np.ones(1) if up.message[0] is None else up.message[0][0]
         with np.errstate(divide="ignore"):
             log_evidence = np.broadcast_to(np.log(total) + up.log_scale, lanes).copy()
         if not marginals:
             return np.empty((0, lanes)), log_evidence
-        reached, _ = self._downward(potentials, up, lanes)
+        reached, _ = self._downward(up, lanes)
         return reached, log_evidence
 
-    def beliefs(self, potentials: Floats, likelihood: Floats) -> Floats:
+    def beliefs(self, likelihood: Floats) -> Floats:
         """(entries, lanes) P(every entry of every clique | evidence); zeros where that is impossible."""
-        lanes = likelihood.shape[1]
-        _, values = self._downward(potentials, self._upward(potentials, likelihood, None), lanes)
+        _, values = self._downward(self._upward(likelihood, None, Workspace()), likelihood.shape[1])
         return np.concatenate(values)
 
-    def _read(self, likelihood: Floats, switches: Switches | None) -> _Upward:
-        up = _Upward(len(self.node_start) - 1, len(self.cliques))
+    def _read(self, likelihood: Floats, switches: Switches | None, space: Workspace) -> _Upward:
+        up = _Upward(len(self.node_start) - 1, len(self.cliques), space)
         for n in np.flatnonzero(self._observed(likelihood)).tolist():
             own = likelihood[self.node_start[n] : self.node_start[n + 1]]
             up.said[n] = own[:, 0] if (own == own[:, :1]).all() else own
@@ -125,8 +185,9 @@ class Lanes:
         said = (likelihood != 1.0).any(axis=1)
         return np.logical_or.reduceat(said, self.node_start[: self.wanted]) if self.wanted else said[:0]
 
-    def _upward(self, potentials: Floats, likelihood: Floats, switches: Switches | None) -> _Upward:
-        up = self._read(likelihood, switches)
+    def _upward(self, likelihood: Floats, switches: Switches | None, space: Workspace) -> _Upward:
+        up, lanes = self._read(likelihood, switches, space), likelihood.shape[1]
+        potentials = self.structure.potentials
         for c in range(len(self.cliques) - 1, -1, -1):
             clique = self.cliques[c]
             parts = [(put, said) for put in clique.inputs if (said := up.of(put.owner)) is not None]
@@ -138,12 +199,10 @@ class Lanes:
                     values *= said.take(put.place, mode="clip")
             own = [(put, said) for put, said in parts if said.ndim == 2]
             if own:
-                put, said = own[0]
-                wide = said.take(put.place, axis=0, mode="clip")
-                wide *= values[:, None]
+                shared, values = values, space.values(clique.entries, len(potentials), lanes)
+                _copied(values, shared, *own[0])
                 for put, said in own[1:]:
-                    wide *= said.take(put.place, axis=0, mode="clip")
-                values = wide
+                    _multiplied(values, put, said, space)
             sums = segment_sums(values, clique.firsts, clique.each)
             peak = sums.max(axis=0)
             if np.min(peak) < RESCALED_BELOW:
@@ -154,8 +213,9 @@ class Lanes:
             up.message[c], up.values[c] = sums, values
         return up
 
-    def _downward(self, potentials: Floats, up: _Upward, lanes: int) -> tuple[Floats, list[Floats]]:
+    def _downward(self, up: _Upward, lanes: int) -> tuple[Floats, list[Floats]]:
         """Marginals (states, lanes), and for every clique that leads to a wanted node (entries, lanes)."""
+        potentials, space = self.structure.potentials, up.space
         found = np.zeros((self.node_start[self.wanted], lanes))
         reached: dict[int, Floats] = {0: np.ones((1, lanes))}
         if up.message[0] is not None:
@@ -168,11 +228,11 @@ class Lanes:
             if old is not None:
                 old = old.reshape(len(ratio), -1)
                 ratio = np.divide(ratio, old, out=np.zeros_like(ratio), where=old > 0.0)
-            values = _spread(potentials[clique.entries] if mine is None else mine, ratio, clique)
+            values = space.values(clique.entries, len(potentials), lanes)
+            _spread(potentials[clique.entries] if mine is None else mine, ratio, clique, values)
             visited.append(values)
             for put in clique.told:
-                grouped = values if put.grouped is None else values.take(put.grouped, axis=0, mode="clip")
-                sums = segment_sums(grouped, put.firsts, put.each)
+                sums = put.summed(values, space)
                 if put.owner >= 0:
                     found[self.node_start[put.owner] : self.node_start[put.owner + 1]][put.target] = sums
                 else:
@@ -180,14 +240,35 @@ class Lanes:
         return found, visited
 
 
-def _spread(values: Floats, ratio: Floats, clique: _Clique) -> Floats:
-    """(entries, lanes) of (entries,) or (entries, lanes), each times the ratio of its separator configuration."""
+def _copied(values: Floats, shared: Floats, put: _Input, said: Floats) -> None:
+    """Write (entries, lanes): what all lanes share (entries,) times a message (places, lanes)."""
+    if put.grid is None:
+        said.take(put.place, axis=0, mode="clip", out=values)
+        values *= shared[:, None]
+    else:
+        message = put.grid.spread(said)
+        np.multiply(shared.reshape(*put.grid.shape, 1), message, out=values.reshape(message.shape))
+
+
+def _multiplied(values: Floats, put: _Input, said: Floats, space: Workspace) -> None:
+    """Multiply (entries, lanes) by a message (places, lanes)."""
+    if put.grid is None:
+        values *= space.gathered(said, put.place)
+    else:
+        message = put.grid.spread(said)
+        block = values.reshape(message.shape)
+        block *= message
+
+
+def _spread(values: Floats, ratio: Floats, clique: _Clique, out: Floats) -> None:
+    """Write (entries, lanes): (entries,) or (entries, lanes), each times the ratio of its separator configuration."""
     if values.ndim == 1:
         values = values[:, None]
     if clique.each:
-        shaped: Floats = values.reshape(len(ratio), clique.each, -1) * ratio[:, None, :]
-        return shaped.reshape(len(values), -1)
-    return values * np.repeat(ratio, clique.lengths, axis=0)
+        shape = len(ratio), clique.each
+        np.multiply(values.reshape(*shape, -1), ratio[:, None, :], out=out.reshape(*shape, -1))
+    else:
+        np.multiply(values, np.repeat(ratio, clique.lengths, axis=0), out=out)
 
 
 def segment_sums(values: Floats, firsts: Places, each: int) -> Floats:
@@ -214,7 +295,8 @@ def _cliques(structure: Structure, wanted: int) -> list[_Clique]:
         lengths = np.diff(begins, append=last - first)
         block = structure.maps[structure.map_start[c] : structure.map_start[c + 1]].reshape(last - first, -1)
         inputs = tuple(
-            _Input(owner, (block[:, k] - begin).astype(np.intp)) for k, (owner, begin) in enumerate(owners[c])
+            _Input(owner, place := (block[:, k] - begin).astype(np.intp), grid_of(place, count))
+            for k, (owner, begin, count) in enumerate(owners[c])
         )
         told = tuple(
             _output(put) for put in inputs if (put.owner < wanted if put.owner >= 0 else leads[-1 - put.owner])
@@ -224,106 +306,54 @@ def _cliques(structure: Structure, wanted: int) -> list[_Clique]:
     return [clique for clique in cliques if clique is not None]
 
 
-def _owners(structure: Structure) -> list[list[tuple[int, int]]]:
-    """For each clique the owner of each of its inputs, and where that one's message begins in the buffer."""
-    owners: list[list[tuple[int, int]]] = [[(0, 0)] * count for count in structure.input_count.tolist()]
+def _owners(structure: Structure) -> list[list[tuple[int, int, int]]]:
+    """For each clique the owner of each of its inputs, where its message begins in the buffer and its places."""
+    owners: list[list[tuple[int, int, int]]] = [[(0, 0, 0)] * count for count in structure.input_count.tolist()]
+    starts = structure.node_start.tolist()
     for n, (c, k) in enumerate(zip(structure.node_clique.tolist(), structure.node_input.tolist(), strict=True)):
-        owners[c][k] = n, int(structure.node_start[n])
+        owners[c][k] = n, starts[n], starts[n + 1] - starts[n]
+    starts = structure.message_start.tolist()
     for c in range(1, structure.cliques):
-        owners[structure.parent[c]][structure.child_input[c]] = -1 - c, int(structure.message_start[c])
+        owners[structure.parent[c]][structure.child_input[c]] = -1 - c, starts[c], starts[c + 1] - starts[c]
     return owners
 
 
+def grid_of(place: Places, places: int) -> Grid | None:
+    """The grid of which these are the places, in order, every one of so many; None where it would have more entries."""
+    shape, steps, left = [], [], place if len(place) >= GRID_FROM else place[:0]
+    if not len(left):
+        return None
+    while len(left) > 1:
+        step = int(left[1]) - int(left[0])
+        uneven = np.flatnonzero(np.diff(left) != step)
+        length = int(uneven[0]) + 1 if len(uneven) else len(left)
+        if len(left) % length or (np.diff(left.reshape(-1, length), axis=1) != step).any():
+            return None
+        shape.append(length)
+        steps.append(step)
+        left = left[::length]
+    at = int(left[0]) + 1  # the axes along which the place changes must count through all places, each once
+    for step, length in sorted(pair for pair in zip(steps, shape, strict=True) if pair[0]):
+        if step != at:
+            return None
+        at *= length
+    return Grid(tuple(shape[::-1]), tuple(steps[::-1])) if at == places else None
+
+
 def _output(put: _Input) -> _Output:
+    if put.grid is not None:
+        return _Output(put.owner, put.grid, None, put.place[:0], 0, slice(None))
     place = put.place
     grouped = None if (np.diff(place) >= 0).all() else np.argsort(place, kind="stable")
     ordered = place if grouped is None else place[grouped]
     firsts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
     target = ordered[firsts]
     whole = slice(int(target[0]), int(target[-1]) + 1) if target[-1] - target[0] + 1 == len(target) else target
-    return _Output(put.owner, grouped, firsts, _uniform(np.diff(firsts, append=len(place))), whole)
+    return _Output(put.owner, None, grouped, firsts, _uniform(np.diff(firsts, append=len(place))), whole)
 
 
 def _uniform(lengths: Places) -> int:
     return int(lengths[0]) if (lengths == lengths[0]).all() else 0
-
-
-class _Level(NamedTuple):
-    """One level of the tree, all of its cliques at once."""
-
-    entries: slice
-    separator: slice
-    firsts: Places  # first entry of each separator configuration, within the level
-    segment: Places  # (entries,) separator configuration of each, within the level
-    inputs: tuple[tuple[slice | Places, Places], ...]  # entries with a first input, a second, ... and its place
-    spread: Places  # entries sorted by message, within the level
-    groups: Places
-    targets: Places
-
-
-class Levels:
-    """One query, level by level."""
-
-    def __init__(self, structure: Structure) -> None:
-        self.structure = structure
-        self.levels = [_level(structure, k) for k in range(len(structure.level_start) - 1)]
-
-    def run(self, potentials: Floats, likelihood: Floats) -> tuple[Floats, float]:
-        """Marginals (states,) and log P(evidence) in nats; below TRUSTED_ABOVE_NATS neither is to be trusted."""
-        structure = self.structure
-        message = np.empty(structure.messages)
-        message[: structure.states] = likelihood
-        work = potentials.copy()
-        for level in reversed(self.levels):
-            for entries, places in level.inputs:
-                work[entries] *= message.take(places, mode="clip")
-            own = work[level.entries]
-            message[level.separator] = np.add.reduceat(own, level.firsts) if len(level.firsts) > 1 else own.sum()
-        total = float(message[self.levels[0].separator][0])
-        if not total > 0.0:
-            return np.zeros(structure.states), -np.inf
-        reached = np.zeros(structure.messages)
-        reached[self.levels[0].separator] = 1.0
-        for level in self.levels:
-            old = message[level.separator]
-            ratio = reached[level.separator] / np.where(old > 0.0, old, 1.0)
-            values = work[level.entries] * ratio.take(level.segment, mode="clip")
-            if len(level.groups):
-                reached[level.targets] = np.add.reduceat(values.take(level.spread, mode="clip"), level.groups)
-        return reached[: structure.states], float(np.log(total))
-
-
-def _level(structure: Structure, k: int) -> _Level:
-    q0, q1 = structure.level_start[k : k + 2].tolist()
-    first, last = int(structure.entry_start[q0]), int(structure.entry_start[q1])
-    start, stop = int(structure.message_start[q0]), int(structure.message_start[q1])
-    begins = structure.segment_start[start - structure.states : stop - structure.states] - first
-    lengths = np.diff(begins, append=last - first)
-    sizes = np.diff(structure.entry_start[q0 : q1 + 1])
-    counts = np.repeat(structure.input_count[q0:q1], sizes)  # (entries,)
-    places = structure.maps[structure.map_start[q0] : structure.map_start[q1]].astype(np.intp)
-    starts = np.cumsum(counts) - counts  # of the places of each entry
-    order = np.argsort(places, kind="stable")
-    ordered = places[order]
-    groups = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]])) if len(places) else order
-    return _Level(
-        entries=slice(first, last),
-        separator=slice(start, stop),
-        firsts=begins.astype(np.intp),
-        segment=np.repeat(np.arange(len(begins)), lengths),
-        inputs=tuple(_column(first, counts, starts, places, k) for k in range(int(counts.max(initial=0)))),
-        spread=np.repeat(np.arange(len(counts)), counts)[order],
-        groups=groups,
-        targets=ordered[groups],
-    )
-
-
-def _column(first: int, counts: Ints, starts: Places, places: Places, k: int) -> tuple[slice | Places, Places]:
-    """The entries of a level, numbered from `first`, that have a k-th input, and its place in the message buffer."""
-    rows = np.flatnonzero(counts > k)
-    together = int(rows[-1]) - int(rows[0]) + 1 == len(rows)
-    entries = slice(first + int(rows[0]), first + int(rows[-1]) + 1) if together else first + rows
-    return entries, places[starts[rows] + k]
 
 
 def products(structure: Structure, tables: Floats) -> Floats:
