@@ -331,12 +331,14 @@ def main() -> None:
     titles = ["network", "column", *FIGURES, "us a query", "entries", "compile s", "MB ddx / pyAgrum", "error"]
     print(f"| {' | '.join(titles)} |\n|{'---|' * len(titles)}")
     for name in chosen.networks:
+        alone: list[str] = []
         for column in chosen.columns:
             environment = {"DDX_KERNEL": COLUMNS[column]}
-            code, out, err = child(["--measure", name], environment)
-            if code:
+            code, out, err = child(["--measure", name, *alone], environment)
+            if code and not alone:
                 print(f"{name}, {column}, with the peers: {last_line(err)}", file=sys.stderr, flush=True)
-                code, out, err = child(["--measure", name, "--alone"], environment)
+                alone = ["--alone"]
+                code, out, err = child(["--measure", name, *alone], environment)
             if code:
                 print(f"| {name} | {column} | not built: {last_line(err)} |", flush=True)
                 continue
