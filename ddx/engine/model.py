@@ -36,7 +36,7 @@ LIMIT_BYTES = 2 << 30
 EFFORT = 8  # how long the compiler looks for a smaller tree, in units of about 0.05 s
 WORKING_BYTES = 1 << 24  # of one chunk of lanes
 LEVELS_BELOW = 1_000_000  # entries up to which one query goes level by level
-FEW, FEW_BELOW = 16, 20_000  # lanes, and entries, up to which a few lanes do
+FEW, FEW_BELOW = 16, 10_000  # lanes, and entries, up to which a few lanes do
 
 
 def compile_network(

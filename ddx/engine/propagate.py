@@ -277,7 +277,7 @@ def segment_sums(values: Floats, firsts: Places, each: int) -> Floats:
         alone: Floats = values.copy()
         return alone
     if each:
-        summed: Floats = np.einsum("se...->s...", values.reshape(len(firsts), each, *values.shape[1:]))
+        summed: Floats = np.add.reduce(values.reshape(len(firsts), each, *values.shape[1:]), axis=1)
         return summed
     return np.add.reduceat(values, firsts, axis=0)
 
