@@ -72,7 +72,10 @@ class Grid(NamedTuple):
         """(places, lanes) sums of the entries (entries, lanes) of each place."""
         lanes = values.shape[1]
         block = values.reshape(*self.shape, lanes)
-        found = np.add.reduce(block, axis=tuple(k for k, step in enumerate(self.steps) if not step))
+        for axis, step in enumerate(self.steps):  # one after the other, the outermost first: longer rows are added
+            if not step:
+                block = np.add.reduce(block, axis=axis, keepdims=True)
+        found = block.reshape(*(n for n, step in zip(self.shape, self.steps, strict=True) if step), lanes)
         kept = [step for step in self.steps if step]
         order = sorted(range(len(kept)), key=lambda k: -kept[k])
         ordered: Floats = found.transpose(*order, len(kept)).reshape(-1, lanes)
