@@ -73,7 +73,7 @@ def test_what_a_pair_is_said_to_do_is_what_fresh_queries_say() -> None:
             with_it = p(*pair.first, *pair.second, **{node: states[0]})
             assert r.together == pytest.approx(with_it, rel=1e-9)
             assert r.together > pair.by_chance
-    assert answer.coverage.word == "inside"
+    assert answer.coverage.lies.word == "inside"
 
 
 def test_the_tuberculin_test_stands_apart() -> None:
@@ -319,10 +319,10 @@ def covered(q: Asked) -> Coverage:
 def test_coverage_calls_a_mixture_that_nothing_explains_outside() -> None:
     odd = asked(None, "doughnut-sign", "raynaud", "groove_sign", "bamboo_spine", "morphea_plaques", "leonine_facies")
     found = covered(odd)
-    assert found.word == "outside"
-    assert not found.strong_words
+    assert found.lies.word == "outside"
+    assert not found.lies.strong_words
     assert math.isfinite(found.log_probability_nats)
-    assert found.tail == pytest.approx(1 / (1 + found.patients), abs=0.01)
+    assert found.tail == pytest.approx(1 / (1 + found.lies.patients), abs=0.01)
     assert found.log_probability_nats < found.expected_nats[0]
 
 
@@ -330,7 +330,7 @@ def test_coverage_calls_a_mixture_that_nothing_explains_outside() -> None:
 def test_a_rare_disease_does_not_put_its_patients_outside(case: str) -> None:
     q = asked(case)
     answer = covered(q)
-    assert answer.word == "inside"
+    assert answer.lies.word == "inside"
     assert answer == covered(q)
 
 

@@ -11,15 +11,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ddx.cli.asking import asked
-from ddx.cli.pages import page_of
+from ddx.cli.asking import Asked, asked
+from ddx.cli.pages import coverage_of, page_of
+from ddx.engine.model import Model
+from ddx.evidence import Case, Observed
 from ddx.knowledge.lexicon import Askable
 from ddx.knowledge.spec import Quantity
-from ddx.network import load
+from ddx.network import Network, load
 from ddx.reasoning import basis
 from ddx.reasoning.differential import diagnose
+from ddx.reasoning.understanding import Understood, understand
 from ddx.report import figures, phrases
 from ddx.report.figures import EIGHTHS, bar, lift, percent, times
+from ddx.report.heading import heading
 from ddx.report.json import differential as as_json
 from ddx.report.json import written
 from ddx.report.surface import BLUE, ORANGE, Surface, fitted, listed
@@ -48,13 +52,41 @@ def test_strong_words_are_kept_back_where_the_case_lies_outside() -> None:
 def test_programs_read_how_well_the_case_is_accounted_for() -> None:
     question = asked((), "seed", None, None)
     answer = diagnose(question.network, question.model, question.understood)
-    covered = page_of(question, answer, Surface()).covered
+    covered = coverage_of(question, answer)
     assert covered is not None
     assert as_json(answer, None, covered)["coverage"] == covered.body()
-    assert covered.body()["coverage"] == "inside"
+    assert covered.body()["coverage"] == covered.lies.word == "inside"
+    assert page_of(question, answer, Surface()).basis.tail == covered.lies
     nothing = asked(("fever=?",), None, TOY, None)
     without = diagnose(nothing.network, nothing.model, nothing.understood)
-    assert page_of(nothing, without, Surface()).covered is None
+    assert page_of(nothing, without, Surface()).basis.tail is None
+
+
+@pytest.mark.parametrize("scale", [0.01, 1.0, 1000.0])
+def test_an_uncertain_finding_has_no_scale(scale: float) -> None:
+    said = {"absent": 0.1 * scale, "present": 0.9 * scale}
+    question = asked((), None, "scleroderma-mimics", None)
+    case = Case((Observed("doughnut_sign", likelihood=said, where="case"),), {"age": "52"})
+    one = understand(question.network, case)
+    answer = diagnose(question.network, question.model, one)
+    sure = understand(question.network, Case((Observed("doughnut_sign", "present", where="case"),), {"age": "52"}))
+    assert diagnose(question.network, question.model, sure).basis.log_evidence_nats < answer.basis.log_evidence_nats < 0
+    assert one.as_given["doughnut_sign"] == said  # and is told as it was written
+
+
+def test_every_page_says_what_was_ignored_and_assumed() -> None:
+    question = asked((), "seed", "four-diseases", None)
+    told = " ".join(heading(question.network, diagnose(*about(question)).basis, Surface()))
+    assert "Ignored: " in told and "tst." in told
+    assumed = asked((), None, "scleroderma-mimics", None)
+    told = " ".join(heading(assumed.network, diagnose(*about(assumed)).basis, Surface()))
+    assert "its complaint counts as observed" in told
+    unknown = asked(("dysphagia=?",), None, "scleroderma-mimics", None)
+    assert "unknown: dysphagia" in " ".join(heading(unknown.network, diagnose(*about(unknown)).basis, Surface()))
+
+
+def about(question: Asked) -> tuple[Network, Model, Understood]:
+    return question.network, question.model, question.understood
 
 
 @pytest.mark.parametrize("module", [figures, basis])

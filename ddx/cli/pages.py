@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ddx.errors import TooLarge
@@ -12,6 +13,7 @@ from ddx.report.text import Options, Page
 
 if TYPE_CHECKING:
     from ddx.cli.asking import Asked
+    from ddx.reasoning.basis import Basis
     from ddx.reasoning.coverage import Coverage
     from ddx.reasoning.credible import Credible
     from ddx.reasoning.differential import Differential
@@ -29,8 +31,14 @@ def page_of(
     parts = standing(answer)
     why = reasons(question.network, question.model, answer, (*parts.serious, *parts.against))
     counted = question.network.outline.tally if question.network.outline else None
+    told = replace(answer, basis=weighed(question, answer))
+    return Page(question.network, told, why, counted, surface, options or Options(), sure)
+
+
+def weighed(question: Asked, answer: Differential) -> Basis:
+    """The basis of the differential, with how far the case lies outside what the network explains."""
     covered = coverage_of(question, answer)
-    return Page(question.network, answer, why, counted, surface, options or Options(), sure, covered)
+    return replace(answer.basis, tail=covered.lies if covered else None)
 
 
 def coverage_of(question: Asked, answer: Differential) -> Coverage | None:

@@ -28,7 +28,7 @@ def posterior(
       ddx posterior -c seed
     """
     question = asked(findings, case, network, setting)
-    belief = question.model.posteriors(question.understood.evidence)
+    belief = question.model.posteriors(question.understood.as_given)
     from ddx.reasoning.basis import basis_of
     from ddx.report import posteriors
 

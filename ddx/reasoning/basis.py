@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ddx import __version__
 from ddx.network import Network
@@ -21,12 +22,31 @@ INTENDED_USE = (
     "and has not been validated prospectively."
 )
 
+OUTSIDE, UNUSUAL = 0.02, 0.05  # tails below them
+
 Plain = None | bool | int | float | str | list["Plain"] | dict[str, "Plain"]
+
+
+class Tail(NamedTuple):
+    """How far a case lies outside what the network explains, as `coverage` finds it: a share of patients drawn."""
+
+    share: float
+    patients: int
+
+    @property
+    def word(self) -> str:
+        """inside, unusual or outside."""
+        return "outside" if self.share < OUTSIDE else "unusual" if self.share < UNUSUAL else "inside"
+
+    @property
+    def strong_words(self) -> bool:
+        """Whether an answer may speak plainly of what is probable."""
+        return self.word != "outside"
 
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """What an answer rests on. `log_evidence_nats` is log P(all evidence)."""
+    """What an answer rests on. `log_evidence_nats` is log P(all evidence); `tail` is there where it was asked for."""
 
     network: str
     version: str
@@ -35,6 +55,12 @@ class Basis:
     exact: bool
     log_evidence_nats: float
     tool_version: str = __version__
+    tail: Tail | None = None
+
+    @property
+    def strong_words(self) -> bool:
+        """Whether the answer may speak plainly of what is probable, as far as is known."""
+        return self.tail is None or self.tail.strong_words
 
     @property
     def log10_evidence(self) -> float:

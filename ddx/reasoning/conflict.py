@@ -98,7 +98,7 @@ class Conflict(Shown):
 
     @property
     def headline(self) -> str:
-        if not self.coverage.strong_words:
+        if not self.coverage.lies.strong_words:
             return "These findings lie outside what the network explains."
         if self.misfits:
             first = self.misfits[0]

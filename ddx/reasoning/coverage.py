@@ -27,7 +27,7 @@ from ddx.engine.case_tree import CaseTree
 from ddx.engine.model import Model
 from ddx.knowledge.lexicon import Entry
 from ddx.network import Network
-from ddx.reasoning.basis import Basis, Plain
+from ddx.reasoning.basis import Basis, Plain, Tail
 from ddx.reasoning.differential import Differential, listed
 from ddx.reasoning.graph import above, parents_in
 from ddx.reasoning.lanes import CaseLanes
@@ -37,7 +37,6 @@ from ddx.reasoning.understanding import State
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-OUTSIDE, UNUSUAL = 0.02, 0.05
 SAME_NATS = 1e-9
 
 
@@ -61,24 +60,14 @@ class Coverage(Shown):
     draws: Draws
 
     @property
-    def word(self) -> str:
-        """inside, unusual or outside."""
-        return "outside" if self.tail < OUTSIDE else "unusual" if self.tail < UNUSUAL else "inside"
-
-    @property
-    def strong_words(self) -> bool:
-        """Whether the answer may speak plainly of what is probable."""
-        return self.word != "outside"
-
-    @property
-    def patients(self) -> int:
-        """How many were drawn in all."""
-        return self.draws.worlds * self.draws.patients
+    def lies(self) -> Tail:
+        """The tail, with how many patients were drawn."""
+        return Tail(self.tail, self.draws.worlds * self.draws.patients)
 
     @property
     def headline(self) -> str:
         told = f"{self.tail:.2g} of patients with the diseases that it points to have findings as improbable as these"
-        return f"This case lies {self.word} what the network explains: {told}."
+        return f"This case lies {self.lies.word} what the network explains: {told}."
 
     @property
     def bars(self) -> tuple[Bar, ...]:
@@ -95,11 +84,11 @@ class Coverage(Shown):
     def body(self) -> dict[str, Plain]:
         quantiles: list[Plain] = list(self.expected_nats)
         return {
-            "coverage": self.word,
+            "coverage": self.lies.word,
             "tail": self.tail,
             "log_probability_nats": self.log_probability_nats,
             "expected_nats": quantiles,
-            "patients": self.patients,
+            "patients": self.lies.patients,
         }
 
 

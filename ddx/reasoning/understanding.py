@@ -30,6 +30,14 @@ class Used:
     origin: str
     given: str = ""
 
+    @property
+    def entered(self) -> State:
+        """As it is entered. A likelihood has no scale: its largest becomes 1, and P(evidence) is never above 1."""
+        if isinstance(self.said, str):
+            return self.said
+        largest = max(self.said.values())
+        return {state: weight / largest for state, weight in self.said.items()} if largest > 0 else self.said
+
 
 @dataclass(frozen=True, slots=True)
 class Understood:
@@ -45,17 +53,22 @@ class Understood:
     @property
     def evidence(self) -> dict[str, State]:
         """Everything, as the engine takes it."""
+        return {u.finding: u.entered for u in self.used}
+
+    @property
+    def as_given(self) -> dict[str, State]:
+        """Everything, likelihoods in the scale in which they were written."""
         return {u.finding: u.said for u in self.used}
 
     @property
     def before(self) -> dict[str, State]:
         """What is known before any finding: the patient and the complaint of the setting."""
-        return {u.finding: u.said for u in self.used if u.finding in self.context or u.finding == self.complaint}
+        return {u.finding: u.entered for u in self.used if u.finding in self.context or u.finding == self.complaint}
 
     @property
     def patient(self) -> dict[str, State]:
         """Age, sex and the like."""
-        return {u.finding: u.said for u in self.used if u.finding in self.context}
+        return {u.finding: u.entered for u in self.used if u.finding in self.context}
 
     @property
     def findings(self) -> tuple[Used, ...]:

@@ -22,9 +22,9 @@ def plain(answer: Conflict) -> dict[str, Plain]:
 
 def text(network: Network, answer: Conflict, surface: Surface, *, every: bool = False) -> str:
     """The page; with `every` the surprise of each finding."""
-    first = [sentence(answer), *([phrases.covered(answer.coverage)] if answer.basis.understood.findings else [])]
+    first = [sentence(answer), *([phrases.covered(answer.coverage.lies)] if answer.basis.understood.findings else [])]
     lines = [
-        line for told in (first if answer.coverage.strong_words else first[::-1]) for line in surface.wrapped(told)
+        line for told in (first if answer.coverage.lies.strong_words else first[::-1]) for line in surface.wrapped(told)
     ]
     lines += _surprises(network, answer, surface, every)
     if answer.unexplained:

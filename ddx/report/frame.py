@@ -8,25 +8,19 @@ from collections.abc import Sequence
 from ddx.network import Network
 from ddx.reasoning.basis import INTENDED_USE, Basis, Plain
 from ddx.reasoning.numbers import Parameter
-from ddx.report import phrases
 from ddx.report.figures import percent
+from ddx.report.heading import caution, heading, identity_lines
 from ddx.report.json import head
 from ddx.report.surface import Surface, fitted
-from ddx.report.text import identity_lines
 
 
 def page(network: Network, basis: Basis, result_sha256: str, body: Sequence[str], surface: Surface) -> str:
     """The whole page, ending in a newline."""
-    understood = basis.understood
-    setting = network.settings[understood.setting].label or understood.setting if understood.setting else ""
-    first = [phrases.counted(network.lexicon, understood), f"setting: {setting}" if setting else ""]
-    first += [phrases.patient(network.lexicon, understood), f"{basis.network} {basis.version}".strip()]
-    head = " · ".join(part for part in first if part)
     foot = (surface.faint(line) for line in identity_lines(basis, result_sha256, surface))
     shown = list(body)
     while shown and not shown[-1]:
         shown.pop()
-    lines = [*(surface.wrapped(head, rest="  ") if surface.terminal else [head]), "", *shown, "", *foot]
+    lines = [*heading(network, basis, surface), "", *caution(basis, surface), *shown, "", *foot]
     return surface.plain("\n".join(line.rstrip() for line in lines)) + "\n"
 
 

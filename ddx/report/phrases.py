@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from ddx.knowledge.lexicon import Askable, Lexicon
-from ddx.reasoning.coverage import Coverage
+from ddx.reasoning.basis import Tail
 from ddx.reasoning.understanding import Understood, Used
 
 BARE = ("present", "yes", "true")  # states that say no more than that the finding is there
@@ -105,14 +105,14 @@ def patient(lexicon: Lexicon, understood: Understood) -> str:
     )
 
 
-def covered(coverage: Coverage) -> str:
+def covered(tail: Tail) -> str:
     """How well the diseases that the case points to account for it, and what that leaves to be said."""
-    least = 1 / (1 + coverage.patients) + 1e-9
-    share = "fewer than 1" if coverage.tail <= least else f"{100 * coverage.tail:.0f}"
+    least = 1 / (1 + tail.patients) + 1e-9
+    share = "fewer than 1" if tail.share <= least else f"{100 * tail.share:.0f}"
     told = f"Of 100 patients with the diseases that this case points to, {share} would have such improbable findings"
-    if coverage.word == "inside":
+    if tail.word == "inside":
         return f"The network accounts for the case as a whole. {told}."
-    if coverage.word == "unusual":
+    if tail.word == "unusual":
         return f"As a whole the case is unusual even for the diseases that it points to. {told}."
     return (
         f"As a whole the case lies outside what this network explains. {told}. Something that is not in the network, "

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 
 from ddx.knowledge.outline import Tally
 from ddx.network import Network
-from ddx.reasoning.basis import INTENDED_USE, Basis
+from ddx.reasoning.basis import Basis
 from ddx.reasoning.differential import Diagnosis, Differential, Pair
 from ddx.reasoning.standing import IN_VIEW, SECOND, leading_pair, moved, standing
 from ddx.reasoning.weights import Reasons, Unexpected, Weight
 from ddx.report import phrases
-from ddx.report.figures import bar, lift, of_patients, percent, power_of_ten, times
+from ddx.report.figures import bar, lift, of_patients, percent, times
+from ddx.report.heading import caution, heading, identity_lines
 from ddx.report.surface import Surface, fitted, listed
 
 if TYPE_CHECKING:
-    from ddx.reasoning.coverage import Coverage
     from ddx.reasoning.credible import Credible
 
 BAR_CELLS = 10
@@ -50,56 +50,25 @@ class Page:
     surface: Surface
     options: Options = Options()
     sure: Credible | None = None  # where intervals were asked for
-    covered: Coverage | None = None  # where it can be told
 
     @property
     def basis(self) -> Basis:
         return self.answer.basis
 
-    @property
-    def strong_words(self) -> bool:
-        """Whether the network accounts for the case well enough to speak plainly of what is probable."""
-        return self.covered is None or self.covered.strong_words
-
 
 def differential_text(page: Page) -> str:
     """The whole page, ending in a newline."""
     lines = [*_head(page), *(used_lines(page) if page.options.used else ())]
-    lines += ["", *(() if page.strong_words else _outside(page)), *_table(page), ""]
+    lines += ["", *caution(page.basis, page.surface), *_table(page), ""]
     lines += [*_one_or_two(page), *_unexpected(page), *_sure(page), "", *_foot(page)]
     return page.surface.plain("\n".join(line.rstrip() for line in lines)) + "\n"
 
 
 def _head(page: Page) -> Iterator[str]:
     """What was used, where it was asked, and how well founded the numbers are."""
-    lexicon, understood = page.network.lexicon, page.basis.understood
-    counted = phrases.counted(lexicon, understood)
-    if understood.findings and not page.options.used:
-        counted = counted.replace(")", "; --used lists them)")
-    network = f"{page.basis.network} {page.basis.version}".strip()
-    first = " · ".join(p for p in (counted, _setting(page), phrases.patient(lexicon, understood), network) if p)
-    yield from page.surface.wrapped(first, rest="  ") if page.surface.terminal else [first]
-    if understood.unknown:
-        yield from page.surface.wrapped(f"On record as unknown: {', '.join(understood.unknown)}.", rest="  ")
-    if understood.ignored:
-        yield from page.surface.wrapped(f"Ignored: {', '.join(understood.ignored)}.", rest="  ")
+    yield from heading(page.network, page.basis, page.surface, "" if page.options.used else "--used lists them")
     if page.tally is not None and page.tally.numbers:
         yield from page.surface.wrapped(_founded(page.tally), rest="  ")
-
-
-def _setting(page: Page) -> str:
-    name = page.basis.understood.setting
-    if name is None:
-        return ""
-    setting = page.network.settings[name]
-    text = f"setting: {setting.label or name}"
-    assumed = [u for u in page.basis.understood.used if u.origin == "setting"]
-    if assumed:
-        asked = page.network.lexicon.askables[assumed[0].finding]
-        return f"{text} (its complaint counts as observed: {phrases.finding(asked, assumed[0].said)})"
-    if setting.complaint is not None and page.basis.understood.complaint is None:
-        return f"{text} (whose complaint this case does not have)"
-    return text
 
 
 def _founded(tally: Tally) -> str:
@@ -127,12 +96,6 @@ def used_lines(page: Page) -> Iterator[str]:
 
 def _weights_said(weights: Mapping[str, float]) -> str:
     return "likelihood " + ", ".join(f"{state} {weight:g}" for state, weight in weights.items())
-
-
-def _outside(page: Page) -> list[str]:
-    """Before any number: that these say less than they seem to."""
-    assert page.covered is not None
-    return [*page.surface.wrapped(phrases.covered(page.covered), first="  ! ", rest="    "), ""]
 
 
 def _table(page: Page) -> Iterator[str]:
@@ -261,7 +224,7 @@ def _chain(page: Page, weight: Weight) -> str:
 
 def _one_or_two(page: Page) -> list[str]:
     """How probable it is that two diseases are there at once, and which set is the most probable."""
-    if not page.strong_words:
+    if not page.basis.strong_words:
         return []
     pair, sets = leading_pair(page.answer), page.answer.combinations
     sentences = [_pair_said(pair)] if pair is not None else []
@@ -294,8 +257,8 @@ def _unexpected(page: Page) -> list[str]:
     """The findings that fit the rest least, and those that are explained and yet hardly to be expected."""
     lines = _expected_in(page, "Does not fit the rest:  ", page.why.unexpected)
     lines += _expected_in(page, "Surprising all the same:  ", page.why.surprising)
-    if page.covered is not None and page.covered.word == "unusual":
-        lines += page.surface.wrapped(phrases.covered(page.covered), rest="  ")
+    if page.basis.tail is not None and page.basis.tail.word == "unusual":
+        lines += page.surface.wrapped(phrases.covered(page.basis.tail), rest="  ")
     return lines
 
 
@@ -329,16 +292,3 @@ def _foot(page: Page) -> Iterator[str]:
     yield from page.surface.wrapped("Numbers: ddx show NAME · This network: ddx about · For programs: --json")
     identity = identity_lines(page.basis, page.answer.result_sha256, page.surface)
     yield from (page.surface.faint(line) for line in identity)
-
-
-def identity_lines(basis: Basis, result_sha256: str, surface: Surface) -> list[str]:
-    """What an answer can be made again from, and what it is for."""
-    exact = "exact" if basis.exact else "approximate"
-    parts = [
-        f"ddx {basis.tool_version}",
-        f"{basis.network} {basis.version}".strip() + f" (sha256 {basis.sha256[:12]})",
-        exact,
-        f"P(evidence) {power_of_ten(basis.log10_evidence)}",
-        f"result {result_sha256[:12]}",
-    ]
-    return [*surface.wrapped(" · ".join(parts), rest="  "), *surface.wrapped(INTENDED_USE)]
