@@ -2,7 +2,9 @@
 
 The first step is the patient alone (age, sex, setting), the last the whole case, so it ends where `diagnose` ends. The
 sentence of a step compares how often the finding, as it turned out, is met with and without the disease that it moved
-most, among patients like this one so far: P(f | D, before) = P(D | before, f) P(f | before) / P(D | before).
+most, among patients like this one so far: P(f | D, before) = P(D | before, f) P(f | before) / P(D | before). A finding
+given as a likelihood is met in no number of patients, for its weights have no scale: of it is told what it multiplies
+the odds of that disease by, O(D | before, f) / O(D | before).
 
 Explaining away is told where it happens: a finding that would raise a disease by itself, but hardly does here, since
 another disease that is already likely accounts for it; or a disease that falls although the finding by itself does
@@ -27,7 +29,7 @@ from ddx.network import Network
 from ddx.reasoning.basis import Basis, Plain, basis_of
 from ddx.reasoning.differential import listed
 from ddx.reasoning.graph import above, parents_in
-from ddx.reasoning.lanes import Answers, Lanes, clamped
+from ddx.reasoning.lanes import SMALLEST, Answers, Lanes, clamped
 from ddx.reasoning.numbers import expit
 from ddx.reasoning.shown import Bar, Shown, chance
 from ddx.reasoning.understanding import Understood
@@ -46,13 +48,17 @@ RESTORED = 0.5  # the other disease held absent gives back at least this share o
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """The disease that a step moved most, and how often the finding is met with and without it, before the step."""
+    """The disease that a step moved most, what that did to its log odds, and how often the finding is met before it.
+
+    `met_with` and `met_without` are P(finding | disease) and P(finding | no disease), None for an uncertain finding.
+    """
 
     disease: str
     before: float
     after: float
-    met_with: float
-    met_without: float
+    odds_nats: float
+    met_with: float | None
+    met_without: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +78,14 @@ class ExplainingAway:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One finding entered: how probable it was just before, every disease after it, and what moved most."""
+    """One finding entered: how probable it was just before, every disease after it, and what moved most.
+
+    `probability_before` is None for an uncertain finding: a likelihood has no scale.
+    """
 
     finding: str | None  # None for the patient alone
     state: str
-    probability_before: float
+    probability_before: float | None
     posteriors: dict[str, float]
     move: Move | None
     explaining_away: ExplainingAway | None = None
@@ -156,7 +165,7 @@ class Replay(Shown):
     @property
     def result_sha256(self) -> str:
         order: list[Plain] = [s.finding for s in self.steps]
-        return self.basis.result_sha256("replay", {"order": order})
+        return self.basis.result_sha256("replay", {"order": order, "guess": [*self.guess]})
 
     def body(self) -> dict[str, Plain]:
         guess: list[Plain] = list(self.guess)
@@ -192,10 +201,10 @@ def replay(
     steps = [Step(None, "", 1.0, _by_id(entries, present[:, 0]), None)]
     for k, name in enumerate(names, 1):
         said = evidence[name]
-        probability = math.exp(min(0.0, float(logs[k] - logs[k - 1])))
+        state = said if isinstance(said, str) else None
+        probability = math.exp(min(0.0, float(logs[k] - logs[k - 1]))) if state is not None else None
         move = _most_moved(entries, present[:, k - 1 : k + 1], absent[:, k - 1 : k + 1], probability)
-        state = said if isinstance(said, str) else "uncertain"
-        steps.append(Step(name, state, probability, _by_id(entries, present[:, k]), move))
+        steps.append(Step(name, state or "uncertain", probability, _by_id(entries, present[:, k]), move))
     away = _Away(model, understood, entries, names, answers).found()
     told = tuple(replace(s, explaining_away=away.get(k)) for k, s in enumerate(steps))
     return Replay(basis_of(network, understood, float(logs[-1])), entries, told, tuple(guess))
@@ -301,15 +310,19 @@ class _Away:
         ]
 
 
-def _most_moved(entries: Sequence[Entry], present: Floats, absent: Floats, probability: float) -> Move | None:
-    """present, absent (entries, before and after)."""
+def _most_moved(entries: Sequence[Entry], present: Floats, absent: Floats, probability: float | None) -> Move | None:
+    """present, absent (entries, before and after); `probability` is that of the finding before, None if uncertain."""
     k = int(np.argmax(np.abs(present[:, 1] - present[:, 0])))
     before, after = float(present[k, 0]), float(present[k, 1])
     if before <= 0 or float(absent[k, 0]) <= 0:
         return None
+    with_it, without = np.maximum(present[k], SMALLEST), np.maximum(absent[k], SMALLEST)  # (before and after,)
+    odds_nats = float(np.diff(np.log(with_it) - np.log(without))[0])
+    if probability is None:
+        return Move(entries[k].id, before, after, odds_nats, None, None)
     met_with = min(1.0, probability * after / before)
     met_without = min(1.0, probability * float(absent[k, 1]) / float(absent[k, 0]))
-    return Move(entries[k].id, before, after, met_with, met_without)
+    return Move(entries[k].id, before, after, odds_nats, met_with, met_without)
 
 
 def _by_id(entries: Sequence[Entry], values: Floats) -> dict[str, float]:
@@ -329,6 +342,7 @@ def _plain(s: Step) -> Plain:
             "disease": s.move.disease,
             "before": s.move.before,
             "after": s.move.after,
+            "odds_log10": s.move.odds_nats / LN10,
             "met_with": s.move.met_with,
             "met_without": s.move.met_without,
         }
