@@ -13,6 +13,8 @@ import pytest
 from ddx.cli import main
 from ddx.cli.asking import Asked
 from ddx.cli.asking import asked as ask
+from ddx.reasoning.differential import listed
+from ddx.reasoning.lanes import Lanes, StepLanes
 from ddx.reasoning.replay import Replay, replay
 from ddx.report.replay import text
 from ddx.report.surface import Surface
@@ -97,6 +99,65 @@ def test_a_step_that_moves_nothing_says_what_its_rows_show() -> None:
             assert any(before != after for before, after in rows) == (said[1] == "more than")
             some[said[1]] += 1
     assert all(some.values())
+
+
+ORDERS = [
+    ("seed", ()),
+    ("seed", ("tier",)),
+    ("seed", ("mprotein_heavy", "paraprotein", "sacroiliitis_grade_left", "doughnut_sign")),
+    ("no-clone", ()),
+    ("thirty-four-years", ("tier",)),
+]
+
+
+def largest_difference(q: Asked, answer: Replay, shift: int) -> float:
+    """Between the steps and plain queries of the whole model with so many findings more entered."""
+    names = [s.finding for s in answer.steps[1:] if s.finding is not None]
+    worst = 0.0
+    for k, step in enumerate(answer.steps):
+        entered = {f: q.understood.evidence[f] for f in names[: k + shift]}
+        belief = q.model.posteriors({**q.understood.patient, **entered})
+        worst = max(worst, *(abs(belief.probability(d) - p) for d, p in step.posteriors.items()))
+        if k and not shift and isinstance(q.understood.evidence[names[k - 1]], str):
+            assert step.probability_before is not None
+            before = {f: said for f, said in entered.items() if f != names[k - 1]}
+            logs = [q.model.log_evidence({**q.understood.patient, **said}) for said in (before, entered)]
+            assert step.probability_before == pytest.approx(math.exp(logs[1] - logs[0]), rel=1e-9)
+    return worst
+
+
+@pytest.mark.parametrize(("case", "order"), ORDERS)
+def test_every_step_is_what_the_whole_model_says(case: str, order: tuple[str, ...]) -> None:
+    q = asked(case)
+    answer = replay(q.network, q.model, q.understood, order)
+    assert largest_difference(q, answer, 0) < 1e-9
+    assert largest_difference(q, answer, 1) > 1e-2  # a mutant: one finding more at every step
+
+
+def test_an_uncertain_finding_of_a_chain_is_entered_as_the_whole_model_does(tmp_path: Path) -> None:
+    file = tmp_path / "chain.case.yaml"
+    written = "{likelihood: {present: 3, absent: 1}}\n  kind: {likelihood: {a: 1, b: 4, not_applicable: 1}}"
+    file.write_text(f"ddx: case/1\nsubject: {{sex: male}}\nfindings:\n  fever: {written}\n")
+    q = ask((), str(file), TOY, None)
+    for order in ((), ("kind", "fever")):
+        assert largest_difference(q, replay(q.network, q.model, q.understood, order), 0) < 1e-12
+
+
+def test_a_finding_by_itself_is_what_the_whole_model_says() -> None:
+    """Also one that is tied to others, which are then left out; with them it is another answer, a mutant."""
+    q = asked("seed")
+    entries, names = listed(q.network, q.model), [u.finding for u in q.understood.findings]
+    lanes = StepLanes(q.network, q.model, q.understood, entries)
+    for k in range(len(names)):
+        lanes.add_alone(k)
+    whole = Lanes(q.model)
+    for name in names:
+        whole.add({**q.understood.patient, name: q.understood.evidence[name]})
+    found, truth = lanes.run(), whole.run()
+    assert found.log_odds(entries) == pytest.approx(truth.log_odds(entries), abs=1e-9)
+    assert found.log_evidence_nats == pytest.approx(truth.log_evidence_nats, abs=1e-9)
+    lanes.add(len(names))
+    assert lanes.run().log_odds(entries)[:, 0] != pytest.approx(truth.log_odds(entries)[:, -1], abs=1e-3)
 
 
 @pytest.mark.parametrize(

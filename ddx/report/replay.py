@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from ddx.network import Network
 from ddx.reasoning.basis import Plain
-from ddx.reasoning.replay import PATIENTS, ExplainingAway, Move, Replay, Step
+from ddx.reasoning.explaining_away import ExplainingAway
+from ddx.reasoning.replay import PATIENTS, Move, Replay, Step
 from ddx.report import phrases
 from ddx.report.figures import bar
 from ddx.report.frame import factor, page
