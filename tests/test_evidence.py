@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from ddx.errors import CaseError, ContradictoryFinding, DdxError
-from ddx.evidence import merged, observed_on_the_line, parse_case
+from ddx import load
+from ddx.errors import CaseError, ContradictoryFinding, DdxError, UnknownFinding, UnknownState
+from ddx.evidence import merged, observed_on_the_line, parse_case, read_case
 
 CASE = """
 ddx: case/1
@@ -84,3 +87,21 @@ def test_one_finding_twice_is_refused() -> None:
     first, second = observed_on_the_line(["a=1"]), observed_on_the_line(["a=2"])
     with pytest.raises(ContradictoryFinding, match="a=1; a=2"):
         merged(first, second)
+
+
+FAULTS = [
+    ("  raynaud: no", "3: raynaud has no state 'no'"),
+    ("  frogs: present", "3: no finding 'frogs'"),
+    ("  hla_b27: {likelihood: {positive: 1}}", "3: hla_b27: the likelihood gives no weight for negative"),
+]
+
+
+@pytest.mark.parametrize(("written", "told"), FAULTS)
+def test_what_the_network_does_not_know_is_told_with_file_and_line(written: str, told: str, tmp_path: Path) -> None:
+    file = tmp_path / "x.case.yaml"
+    file.write_text(f"ddx: case/1\nfindings:\n{written}\n")
+    lexicon = load("scleroderma-mimics").lexicon
+    with pytest.raises((UnknownFinding, UnknownState), match=f"^x.case.yaml:{told}"):
+        lexicon.observe(read_case(file).findings[0])
+    with pytest.raises(UnknownState, match=r"^raynaud has no state 'no'"):
+        lexicon.observe(observed_on_the_line(["raynaud=no"])[0])

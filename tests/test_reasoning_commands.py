@@ -94,6 +94,16 @@ def test_a_page_fits_its_width(
         assert len(line) <= columns, line
 
 
+@pytest.mark.parametrize("command", ["diagnose", "next", "replay", "combinations"])
+def test_help_fits_eighty_columns(
+    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main([command, "--help"]) == 0
+    told = capsys.readouterr().out
+    assert max(map(len, told.splitlines())) <= 80
+
+
 def test_the_fields_of_a_contribution(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "multiple_myeloma", "-c", "seed", "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)

@@ -105,7 +105,10 @@ def test_both_one_the_other_and_neither_are_everything() -> None:
     leading = answer.leading
     assert leading is not None
     assert {leading.first.id, leading.second.id} == {"scleromyxedema", "ankylosing_spondylitis"}
-    assert sum(answer.how_many.values()) == pytest.approx(answer.held, abs=1e-12)
+    assert answer.how_many is not None
+    assert sum(answer.how_many.values()) == pytest.approx(1, abs=1e-12)
+    mean = sum(number * p for number, p in answer.how_many.items())
+    assert mean == pytest.approx(sum(d.posterior for d in answer.differential.diseases), abs=1e-9)
     assert answer.held >= 0.99
     for p in answer.pairs:
         assert p.first.node != p.second.node

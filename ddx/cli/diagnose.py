@@ -31,7 +31,7 @@ def diagnose(line: Line, as_fhir: bool, as_csv: bool, every_disease: bool, inter
     \b
     FINDINGS are written
       waxy-papules      it is there
-      no-raynaud        it was looked for and is not there (never with a leading dash)
+      no-raynaud        it was looked for and is not there (no leading dash)
       ana=negative      this state of it
       crp=14            this value of it
       dysphagia=?       nobody knows: kept on record, not used

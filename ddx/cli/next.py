@@ -35,7 +35,7 @@ def next(line: Line, tiers: bool, every: bool, **wanted: Any) -> None:
       ddx next -c seed
       ddx next skin-induration no-raynaud --by-cost --tiers
       ddx next -c seed --rule-out multiple_myeloma
-      ddx next skin-induration --focus scleromyxedema,scleredema --plan 3 --price 0.001
+      ddx next skin-induration --focus scleromyxedema,mgus --plan 3 --price 0.001
     """
     asked = line.asked()
     from ddx.reasoning.next_test import next_tests

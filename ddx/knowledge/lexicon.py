@@ -10,13 +10,14 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from ddx.errors import CaseError, UnknownFinding, UnknownName, UnknownState, closest
+from ddx.errors import CaseError, UnknownFinding, UnknownName, UnknownState, closest, sentence
 from ddx.evidence import Observed
 
 if TYPE_CHECKING:
     from ddx.knowledge.spec import Finding, Network, Quantity
 
 ABSENT = ("absent", "negative", "no", "normal", "none", "false", "poor")
+NO_FILE = ("", "on the line", "subject")  # where findings stand that were read from no file
 PRESENT = ("present", "positive", "yes", "abnormal", "true", "elevated", "increased", "good")
 
 
@@ -119,7 +120,18 @@ class Lexicon:
         raise UnknownState(f"{askable.id} has no state {written!r}. {_states_hint(askable)}")
 
     def observe(self, observed: Observed) -> tuple[str, str | Mapping[str, float] | None]:
-        """(finding id, state or likelihood or None for unknown) of a finding as written."""
+        """(finding id, state or likelihood or None for unknown) of a finding as written.
+
+        UnknownFinding or UnknownState, with file and line where the finding stands in a file.
+        """
+        try:
+            return self._meant(observed)
+        except (UnknownFinding, UnknownState) as fault:
+            if observed.where in NO_FILE:
+                raise
+            raise type(fault)(sentence(str(fault), where=observed.where)) from None
+
+    def _meant(self, observed: Observed) -> tuple[str, str | Mapping[str, float] | None]:
         askable, written = self._named(observed)
         if observed.likelihood is not None:
             weights = {self.state(askable, s): w for s, w in observed.likelihood.items()}

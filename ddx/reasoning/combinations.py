@@ -1,6 +1,7 @@
 """One disease or several? Which sets of diseases are there together, and how much of a pair is both.
 
     P(both), P(only one), P(only the other), P(neither) add up to 1 for every pair; P(either) = 1 - P(neither)
+    sum over n of n P(n diseases at once) = sum over the diseases of P(disease)
 
 A set says exactly which diseases are there and that no other is: common conditions that the case did not move split its
 probability. For "both, whatever else" the pairs are asked. Two diseases at once are never more probable than either of
@@ -12,10 +13,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ddx.engine.counting import numbers_present
 from ddx.engine.model import Model
+from ddx.errors import TooLarge
 from ddx.network import Network
 from ddx.reasoning.basis import Basis, Plain
-from ddx.reasoning.differential import MASS, MOST_SETS, PAIRED, Differential, Pair, Together, diagnose
+from ddx.reasoning.differential import MASS, MOST_SETS, PAIRED, Differential, Pair, Together, diagnose, listed
+from ddx.reasoning.lanes import CaseLanes
 from ddx.reasoning.shown import Bar, Shown, chance
 from ddx.reasoning.standing import leading_pair
 from ddx.reasoning.understanding import Understood
@@ -27,6 +31,7 @@ class Combinations(Shown):
 
     basis: Basis
     differential: Differential
+    how_many: Mapping[int, float] | None  # P(so many diseases at once); None where that is too much work
 
     @property
     def sets(self) -> tuple[Together, ...]:
@@ -48,14 +53,6 @@ class Combinations(Shown):
         """Pairs that are not of one family, by P(both)."""
         apart = [p for p in self.differential.pairs if p.first.node != p.second.node]
         return tuple(sorted(apart, key=lambda p: (-p.both, p.first.id, p.second.id)))
-
-    @property
-    def how_many(self) -> Mapping[int, float]:
-        """P(so many diseases at once), of the listed sets alone: the others may add 1 - `held` anywhere."""
-        found: dict[int, float] = {}
-        for s in self.sets:
-            found[len(s.diseases)] = found.get(len(s.diseases), 0.0) + s.probability
-        return dict(sorted(found.items()))
 
     @property
     def labels(self) -> Mapping[str, str]:
@@ -82,7 +79,7 @@ class Combinations(Shown):
         return {
             "combinations": [{"diseases": list(s.diseases), "probability": s.probability} for s in self.sets],
             "held": self.held,
-            "how_many": {str(count): p for count, p in self.how_many.items()},
+            "how_many": None if self.how_many is None else {str(count): p for count, p in self.how_many.items()},
             "pairs": [
                 {
                     "diseases": [p.first.id, p.second.id],
@@ -100,7 +97,18 @@ class Combinations(Shown):
 def combinations(network: Network, model: Model, understood: Understood) -> Combinations:
     """Which diseases are there together. ImpossibleEvidence where the findings cannot occur together."""
     found = diagnose(network, model, understood)
-    return Combinations(found.basis, found)
+    return Combinations(found.basis, found, _how_many(network, model, understood))
+
+
+def _how_many(network: Network, model: Model, understood: Understood) -> dict[int, float] | None:
+    """P(so many diseases at once), of all numbers that are possible."""
+    entries = listed(network, model)
+    factors, _ = CaseLanes(network, model, understood, entries).factors()
+    try:
+        numbers = numbers_present(model, factors, [e.id for e in entries])
+    except TooLarge:
+        return None
+    return {count: p for count, p in enumerate(numbers) if p > 0}
 
 
 def neither(pair: Pair) -> float:

@@ -47,48 +47,22 @@ class Lanes:
         return Answers(self.model, answers.marginals, answers.log_evidence)
 
 
-class CaseLanes:
-    """What-ifs about one case in which whole chains of findings are entered or not, and entries held.
+class TreeLanes:
+    """Collects lanes of one question, then runs them in one call on a tree of only what it speaks of.
 
-    They are answered on a tree of only what the case speaks of, for the nodes of the entries and all above them.
+    A lane is the version in which each group of findings is entered, -1 for not at all, and the entries held.
     """
 
-    def __init__(self, network: Network, model: Model, understood: Understood, entries: Sequence[Entry]) -> None:
-        evidence, complaint = understood.evidence, understood.complaint
-        parents = parents_in(model)
-        self.chains = chains(network, parents, [u.finding for u in understood.findings])
-        groups: list[tuple[dict[str, State], ...]] = [({f: evidence[f] for f in chain},) for chain in self.chains]
-        self.everything = [0] * len(groups)
-        self._before = [-1] * len(groups)
-        for k, chain in enumerate(self.chains):
-            if complaint in chain:
-                self._before[k] = 1 if len(chain) > 1 else 0
-                groups[k] += ({complaint: evidence[complaint]},) if len(chain) > 1 else ()
-        nodes = dict.fromkeys(e.node for e in entries)
-        upper = above(parents, nodes) - set(understood.patient) - set(nodes)
-        kept = (*nodes, *(n for n in model.nodes if n in upper))
+    def __init__(self, model: Model, question: Question) -> None:
         self.model = model
-        self.tree = case_tree(model, Question(understood.patient, tuple(groups), kept))
-        self._versions: list[list[int]] = []
+        self.tree = case_tree(model, question)
+        self._versions: list[Sequence[int]] = []
         self._held: list[tuple[tuple[Entry, bool], ...]] = []
 
-    def add(self, entered: Iterable[int] | None = None, held: Sequence[tuple[Entry, bool]] = ()) -> int:
-        """A lane with these chains entered (all where None), and entries held present or absent; its number."""
-        chosen = None if entered is None else set(entered)
-        self._versions.append(
-            self.everything if chosen is None else [0 if k in chosen else -1 for k in range(len(self.everything))]
-        )
+    def add_versions(self, versions: Sequence[int], held: Sequence[tuple[Entry, bool]] = ()) -> int:
+        """A lane with these versions, and entries held present or absent; its number."""
+        self._versions.append(versions)
         self._held.append(tuple(held))
-        return len(self._held) - 1
-
-    def add_without(self, chain: int, held: Sequence[tuple[Entry, bool]] = ()) -> int:
-        """A lane with every chain but one."""
-        return self.add((k for k in range(len(self.everything)) if k != chain), held)
-
-    def add_before(self) -> int:
-        """A lane with what is known before any finding: the patient and the complaint of the setting."""
-        self._versions.append(self._before)
-        self._held.append(())
         return len(self._held) - 1
 
     def run(self) -> Answers:
@@ -105,9 +79,83 @@ class CaseLanes:
         offsets = {node: slice(*span) for node, span in spans.items()}
         return Answers(self.model, answers.marginals, answers.log_evidence, offsets)
 
+
+class CaseLanes(TreeLanes):
+    """What-ifs about one case in which whole chains of findings are entered or not, and entries held.
+
+    They are answered for the nodes of the entries and all above them.
+    """
+
+    def __init__(self, network: Network, model: Model, understood: Understood, entries: Sequence[Entry]) -> None:
+        evidence, complaint = understood.evidence, understood.complaint
+        parents = parents_in(model)
+        self.chains = chains(network, parents, [u.finding for u in understood.findings])
+        groups: list[tuple[dict[str, State], ...]] = [({f: evidence[f] for f in chain},) for chain in self.chains]
+        self.everything = [0] * len(groups)
+        self._before = [-1] * len(groups)
+        for k, chain in enumerate(self.chains):
+            if complaint in chain:
+                self._before[k] = 1 if len(chain) > 1 else 0
+                groups[k] += ({complaint: evidence[complaint]},) if len(chain) > 1 else ()
+        nodes = dict.fromkeys(e.node for e in entries)
+        upper = above(parents, nodes) - set(understood.patient) - set(nodes)
+        kept = (*nodes, *(n for n in model.nodes if n in upper))
+        super().__init__(model, Question(understood.patient, tuple(groups), kept))
+
+    def add(self, entered: Iterable[int] | None = None, held: Sequence[tuple[Entry, bool]] = ()) -> int:
+        """A lane with these chains entered (all where None), and entries held present or absent; its number."""
+        chosen = range(len(self.everything)) if entered is None else set(entered)
+        return self.add_versions([0 if k in chosen else -1 for k in range(len(self.everything))], held)
+
+    def add_without(self, chain: int, held: Sequence[tuple[Entry, bool]] = ()) -> int:
+        """A lane with every chain but one."""
+        return self.add((k for k in range(len(self.everything)) if k != chain), held)
+
+    def add_before(self) -> int:
+        """A lane with what is known before any finding: the patient and the complaint of the setting."""
+        return self.add_versions(self._before)
+
     def factors(self) -> tuple[list[Dense], float]:
         """P(what is above the findings, the whole case): factors by the number of the variable, and log a constant."""
         return self.tree.factors(self.everything)
+
+
+class StepLanes(TreeLanes):
+    """What-ifs about one case that is entered finding by finding: so many of them, or one by itself, and entries held.
+
+    Of a chain of findings, those entered so far are one version, and each of the others by itself is one.
+    """
+
+    def __init__(self, network: Network, model: Model, understood: Understood, entries: Sequence[Entry]) -> None:
+        """`understood` has its findings in the order in which they are entered."""
+        evidence, names = understood.evidence, [u.finding for u in understood.findings]
+        tied = chains(network, parents_in(model), names)
+        ordered = [sorted(chain, key=names.index) for chain in tied]
+        groups = [
+            (
+                *({f: evidence[f] for f in chain[: n + 1]} for n in range(len(chain))),
+                *({f: evidence[f]} for f in chain[1:]),
+            )
+            for chain in ordered
+        ]
+        place = {f: (g, n) for g, chain in enumerate(ordered) for n, f in enumerate(chain)}
+        nothing = [-1] * len(groups)
+        self._upto, self._alone = [nothing], []
+        for name in names:
+            g, n = place[name]
+            self._upto.append([n if k == g else version for k, version in enumerate(self._upto[-1])])
+            by_itself = 0 if n == 0 else len(ordered[g]) + n - 1
+            self._alone.append([by_itself if k == g else -1 for k in range(len(groups))])
+        kept = tuple(dict.fromkeys(e.node for e in entries))
+        super().__init__(model, Question(understood.patient, tuple(groups), kept))
+
+    def add(self, count: int, held: Sequence[tuple[Entry, bool]] = ()) -> int:
+        """A lane with so many findings entered, the first ones, and entries held present or absent; its number."""
+        return self.add_versions(self._upto[count], held)
+
+    def add_alone(self, finding: int) -> int:
+        """A lane with one finding by itself, named by its place."""
+        return self.add_versions(self._alone[finding])
 
 
 class Answers:

@@ -89,7 +89,7 @@ class Test:
 
 @dataclass(frozen=True, slots=True)
 class NextTests(Shown):
-    """The answer of `next`: tests in order, mandatory ones first."""
+    """The answer of `next`: tests in order, mandatory ones first, whatever they tell and cost."""
 
     basis: Basis
     aim: Aim
@@ -98,21 +98,43 @@ class NextTests(Shown):
     tests: tuple[Test, ...]
     plan: Plan | None
 
+    def within(self, test: Test) -> bool:
+        """Whether a test costs no more than the limit."""
+        return test.cost <= self.aim.cost_limit
+
+    @property
+    def recommended(self) -> Test | None:
+        """The first test within the limit."""
+        return next(filter(self.within, self.tests), None)
+
+    @property
+    def mandatory(self) -> tuple[Test, ...]:
+        """What is always asked and still open."""
+        return tuple(t for t in self.tests if t.mandatory)
+
+    @property
+    def excluded(self) -> tuple[Entry, ...]:
+        """Diseases asked about by name that the case makes impossible: no test bears on them."""
+        return tuple(e for e in self.aim.focus if self.now[e.id] == 0)
+
     @property
     def worth_while(self) -> tuple[Test, ...]:
-        """Affordable tests that could move a disease by SHIFT; where there are none, it is time to stop."""
-        return tuple(t for t in self.tests if t.shift >= SHIFT and t.cost <= self.aim.cost_limit)
+        """Tests within the limit that could move a disease by SHIFT."""
+        return tuple(t for t in self.tests if t.shift >= SHIFT and self.within(t))
 
     @property
     def stop(self) -> bool:
-        """Whether nothing affordable moves anything."""
-        return not self.worth_while
+        """Whether nothing within the limit moves anything, and all that is always asked has been."""
+        return not self.worth_while and not self.mandatory
 
     @property
     def headline(self) -> str:
         if not self.tests:
             return "Nothing is left to ask."
-        return f"Next: {self.tests[0].label} ({self.tests[0].information_bits:.3f} bits)"
+        best = self.recommended
+        if best is None:
+            return "Nothing within the limit is left to ask."
+        return f"Next: {best.label} ({best.information_bits:.3f} bits)"
 
     @property
     def bars(self) -> tuple[Bar, ...]:
@@ -131,7 +153,8 @@ class NextTests(Shown):
             "now": dict(self.now),
             "entropy_bits": self.entropy_bits,
             "stop": self.stop,
-            "tests": [_plain(t) for t in self.tests],
+            "recommended": self.recommended.finding if self.recommended is not None else None,
+            "tests": [_plain(t, self.within(t)) for t in self.tests],
             "plan": self.plan.body() if self.plan is not None else None,
         }
 
@@ -227,13 +250,13 @@ class _Look:
     def tests(self, evidence: dict[str, State], seen: _Seen) -> list[Test]:
         """Every test that can be asked for, best first."""
         found = [self._test(c, seen) for c in self.candidates(evidence) if not c.gates]
-        return sorted((t for t in found if t.information_bits >= NEGLIGIBLE_BITS), key=self._rank)
+        told = [t for t in found if t.mandatory or t.information_bits >= NEGLIGIBLE_BITS]
+        return sorted(told, key=self._rank)
 
     def _test(self, asked: Candidate, seen: _Seen) -> Test:
         name = asked.finding
         span, labels = self.model.offsets[name], self.model.states[name]
         after, odds = seen.after[:, span], seen.whole[span]
-        block = self.network.spec.findings.get(name) if self.network.spec else None
         told = [
             Outcome(state, float(odds[i]), dict(zip(self.ids, after[:, i].tolist(), strict=True)))
             for i, state in enumerate(labels)
@@ -244,7 +267,7 @@ class _Look:
             self.network.lexicon.askables[name].label,
             asked.tier,
             asked.cost,
-            block.mandatory if block else False,
+            asked.mandatory,
             seen.bits[name],
             tuple(told),
             self._moves(seen.now, after[:, odds >= SEEN]),
@@ -278,7 +301,14 @@ class _Look:
         if fitting(self._states(every), depth) < len(every):
             first = list(dict.fromkeys(self._one_at_a_time(evidence, seen)))
             rank = {name: k for k, name in enumerate(first)}
-            every.sort(key=lambda c: (rank.get(c.finding, len(rank)), bool(c.gates), -self._worth(c, seen)))
+            every.sort(
+                key=lambda c: (
+                    not c.mandatory,
+                    rank.get(c.finding, len(rank)),
+                    bool(c.gates),
+                    -self._worth(c, seen),
+                )
+            )
         chosen = every[: fitting(self._states(every), depth)]
         rules = Rules(depth, self.aim.price_bits, SHIFT, SEEN)
         first_step, expected = planned(self.model, evidence, self.entries, chosen, rules)
@@ -299,7 +329,7 @@ class _Look:
             for known, here in standing:
                 affordable = [c for c in self.candidates(known) if not c.gates and c.cost <= self.aim.cost_limit]
                 if affordable:
-                    best = max(affordable, key=lambda c: self._worth(c, here)).finding
+                    best = max(affordable, key=lambda c: (c.mandatory, self._worth(c, here))).finding
                     yield best
                     odds = here.whole[self.model.offsets[best]]
                     following += [
@@ -323,12 +353,13 @@ def deciding(test: Test, disease: str, purpose: str) -> Outcome:
     return min(likely, key=lambda o: o.posteriors[disease])
 
 
-def _plain(t: Test) -> Plain:
+def _plain(t: Test, within: bool) -> Plain:
     return {
         "finding": t.finding,
         "label": t.label,
         "tier": t.tier,
         "cost": t.cost,
+        "within_limit": within,
         "mandatory": t.mandatory,
         "information_bits": t.information_bits,
         "per_cost": t.per_cost,

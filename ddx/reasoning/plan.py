@@ -6,7 +6,8 @@ with H(h) the entropies of the diseases asked about, added up, after the answers
 Heckerman, Horvitz & Middleton 1993 on why one step is not enough). A test that tells nothing by itself is chosen where
 it lets the next one tell much. Nothing is sampled and no plan of the candidates is left out: every set of at most N
 answers is one lane. A branch ends where no plan of the steps left moves a disease by `shift` through answers that are
-not too rare, or where no test is worth its price.
+not too rare, or where no test is worth its price. Findings that are always asked come first, whatever they tell: while
+one of them can be asked, t runs over those alone, and no branch ends.
 
 Which tests are candidates is the shortlist, and it is told: all of them, if the lanes stay within LANES; otherwise
 first those that taking the best test step by step would use, so that the plan is never worse than that, then the ones
@@ -42,12 +43,16 @@ NEVER = -1  # stands for a finding that no plan asks for
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A test that a plan may use; `gates` are findings that must have been asked for before it can be."""
+    """A test that a plan may use; `gates` are findings that must have been asked for before it can be.
+
+    One that is `mandatory` is always asked, before all that are not.
+    """
 
     finding: str
     cost: float
     gates: tuple[str, ...] = ()
     tier: str = HISTORY
+    mandatory: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,7 @@ class Step:
     information_bits: float
     worth_bits: float
     after: tuple[Branch, ...]
+    mandatory: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +126,10 @@ def open_findings(network: Network, model: Model, known: Collection[str], closed
             continue
         gates = block.model.gate if block and isinstance(block.model, Attribute) else {}
         waiting = tuple(g for g in gates if spec and g in spec.findings and g not in known)
-        tier, cost = (block.tier, block.cost) if block else (HISTORY, 1.0)
-        found.append(Candidate(name, cost, waiting, tier))
+        asked = Candidate(name, 1.0, waiting)
+        if block is not None:
+            asked = Candidate(name, block.cost, waiting, block.tier, block.mandatory)
+        found.append(asked)
     return found
 
 
@@ -234,11 +242,12 @@ class _Tree:
         return found
 
     def _open(self, history: Answers) -> list[int]:
-        """Tests that can be made after these answers."""
+        """Tests that can be made after these answers; while there are mandatory ones, these alone."""
         if len(history) >= self.rules.depth:
             return []
         asked = {test for test, _ in history}
-        return [t for t in range(len(self.candidates)) if t not in asked and all(g in asked for g in self.gates[t])]
+        tests = [t for t in range(len(self.candidates)) if t not in asked and all(g in asked for g in self.gates[t])]
+        return [t for t in tests if self.candidates[t].mandatory] or tests
 
     def _settle(self, history: Answers) -> None:
         """What is best after these answers, once that is known for every longer history."""
@@ -254,16 +263,17 @@ class _Tree:
                     low = np.minimum(low, self.reach[longer][0])
                     high = np.maximum(high, self.reach[longer][1])
         best = self._chosen(worth)
-        if float(np.maximum(here - low, high - here).max(initial=0.0)) < self.rules.shift:
+        can_move = float(np.maximum(here - low, high - here).max(initial=0.0)) >= self.rules.shift
+        if best is not None and not (can_move or self.candidates[best].mandatory):
             best = None
         self.reach[history] = low, high
         self.best[history] = best
         self.value_bits[history] = 0.0 if best is None else worth[best]
 
     def _chosen(self, worth: Mapping[int, float]) -> int | None:
-        """The test worth most, of equals the cheapest; None where none is worth its price."""
+        """The test worth most, of equals the cheapest; None where none is worth its price and none is mandatory."""
         most = max(worth.values(), default=0.0)
-        if most <= EQUAL_BITS:
+        if most <= EQUAL_BITS and not any(self.candidates[t].mandatory for t in worth):
             return None
         equal = [t for t, w in worth.items() if w >= most - EQUAL_BITS]
         return min(equal, key=lambda t: (self.candidates[t].cost, t))
@@ -279,7 +289,8 @@ class _Tree:
             return None
         after = self._after(history, test)
         branches = tuple(Branch(self.labels[test][s], p, self.step(longer)) for s, p, longer in after)
-        return Step(self.candidates[test].finding, self.bits(history, after), self.value_bits[history], branches)
+        asked = self.candidates[test]
+        return Step(asked.finding, self.bits(history, after), self.value_bits[history], branches, asked.mandatory)
 
     def expected(self, history: Answers, *, myopic: bool) -> Floats:
         """(bits, cost) expected from here on: of the plan, or of taking the best test step by step."""
@@ -319,5 +330,6 @@ def _plain(step: Step | None) -> Plain:
         "finding": step.finding,
         "information_bits": step.information_bits,
         "worth_bits": step.worth_bits,
+        "mandatory": step.mandatory,
         "after": after,
     }

@@ -17,6 +17,7 @@ from ddx.report.surface import Surface
 
 COUNTS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 MOST_PAIRS, MOST_SETS = 6, 10
+TOLD = 0.005  # numbers of diseases at once that are at least this probable
 WORTH_A_LINE = 0.01  # pairs of which either is at least this probable
 
 
@@ -40,7 +41,7 @@ def text(network: Network, answer: Combinations, surface: Surface, *, every: boo
 def sentence(answer: Combinations) -> str:
     """One disease or two, in plain words."""
     pair = answer.leading
-    many = ", ".join(f"{_count(n)} {percent(p)}" for n, p in answer.how_many.items() if p >= 0.005)
+    many = ", ".join(f"{_count(n)} {percent(p)}" for n, p in (answer.how_many or {}).items() if p >= TOLD)
     counted = f"How many diseases at once: {many}." if many else ""
     if pair is None:
         return f"The case raises no two diseases of different families to {SECOND:.0%}. {counted}".strip()
@@ -54,8 +55,8 @@ def _odds(both: float, alone: float, name: str) -> str:
     """`2,600 times as probable as A without B`, or how many times less."""
     if both >= alone:
         return f"{times(both / alone if alone > 0 else math.inf)} probable as {name}"
-    ratio = alone / both if both > 0 else math.inf
-    return f"{times(ratio).removesuffix(' as')} less probable than {name}"
+    fewer = times(alone / both if both > 0 else math.inf)
+    return f"as probable as {name}" if fewer == "as" else f"{fewer.removesuffix(' as')} less probable than {name}"
 
 
 def _count(number: int) -> str:

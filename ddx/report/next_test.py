@@ -17,7 +17,7 @@ from ddx.report.surface import Surface, fitted
 
 CELLS = 5
 TIER_WIDTH = 11
-MOST, MOST_OF_TIER = 10, 4
+MOST, MOST_OF_PART = 10, 4
 LEAST = 0.01  # what tells less than this share of the best is not shown
 NEVER_SHOWN = 0.0005  # outcomes less probable than this are not told
 
@@ -30,15 +30,14 @@ def plain(answer: NextTests) -> dict[str, Plain]:
 def text(network: Network, answer: NextTests, surface: Surface, *, tiers: bool = False, every: bool = False) -> str:
     """The page."""
     lines = [*surface.wrapped(sentence(network, answer)), *surface.wrapped(stopping(answer))]
-    most = len(answer.tests) if every else MOST_OF_TIER if tiers else MOST
-    parts = by_tier(answer.tests) if tiers else {"": list(answer.tests)}
     if answer.tests:
         titles = f"  {'':{_width(surface)}} {'tier':{TIER_WIDTH}} {'cost':>4} {'bits':>6} {'per cost':>8}"
         lines += ["", surface.faint(titles)]
     least = 0.0 if every else LEAST * max((t.information_bits for t in answer.tests), default=0.0)
-    for tier, own in parts.items():
-        if tier:
-            lines.append("  " + surface.faint(surface.rule(tier.replace("_", " "))))
+    for title, own in _parts(answer, tiers):
+        if title:
+            lines.append("  " + surface.faint(surface.rule(title)))
+        most = len(own) if every else MOST_OF_PART if title else MOST
         shown = [t for t in own if t.information_bits >= least or t.mandatory][:most]
         lines += [line for t in shown for line in _row(network, answer, t, surface)]
         if len(own) > len(shown):
@@ -48,39 +47,123 @@ def text(network: Network, answer: NextTests, surface: Surface, *, tiers: bool =
     told = (
         "Bits: expected information about each disease asked about, added up. In brackets, how probable an answer is."
     )
-    if any(t.mandatory for t in answer.tests):
+    if answer.mandatory:
         told += " * is always asked."
     lines += ["", *surface.wrapped(told)]
     return page(network, answer.basis, answer.result_sha256, lines, surface)
 
 
+def _parts(answer: NextTests, tiers: bool) -> list[tuple[str, list[Test]]]:
+    """Titles, each with its tests: those within the limit, in one or by tier, then those beyond it."""
+    within = [t for t in answer.tests if answer.within(t)]
+    beyond = [t for t in answer.tests if not answer.within(t)]
+    parts = [(tier.replace("_", " "), own) for tier, own in by_tier(within).items()] if tiers else [("", within)]
+    return [*parts, (f"beyond the limit of {_limit(answer)}", beyond)] if beyond else parts
+
+
 def sentence(network: Network, answer: NextTests) -> str:
-    """The answer in plain words."""
-    if not answer.tests:
-        return "Nothing is left to ask that bears on these diseases."
-    best, purpose = answer.tests[0], answer.aim.purpose
-    if purpose != "information":
-        disease = answer.aim.focus[0]
-        to, verb = ("in", "raise") if purpose == "rule_in" else ("out", "lower")
-        now = answer.now[disease.id]
-        reached = _reached(deciding(best, disease.id, purpose), disease.id, now, aimed=True)
-        return f"To rule {to} {disease.label}, now {percent(now)}: {_called(best)} could {verb} it to {reached}."
-    if answer.stop:
-        return f"Nothing left is worth asking for. Most would be learnt from {_called(best)}."
-    told = f"Next: {_called(best)}. It could move {_moved(network, best)}."
-    bedside = [t for t in answer.tests if t.tier in BEDSIDE]
-    if best.tier not in BEDSIDE and bedside:
+    """The answer in plain words: what is excluded, what is always asked, what is best to ask for."""
+    parts = [_excluded(answer), _always(answer), _best(network, answer)]
+    return " ".join(part for part in parts if part)
+
+
+def _excluded(answer: NextTests) -> str:
+    names = [e.label for e in answer.excluded]
+    return f"The case excludes {_and(names)}: no test can change that." if names else ""
+
+
+def _always(answer: NextTests) -> str:
+    within = [_called(t) for t in answer.mandatory if answer.within(t)]
+    beyond = [_called(t) for t in answer.mandatory if not answer.within(t)]
+    told = [f"First what is always asked: {_and(within)}."] if within else []
+    told += [f"Always asked, but beyond the limit of {_limit(answer)}: {_and(beyond)}."] if beyond else []
+    return " ".join(told)
+
+
+def _best(network: Network, answer: NextTests) -> str:
+    """What to ask for of all that is not always asked."""
+    rest = [t for t in answer.tests if not t.mandatory]
+    within = [t for t in rest if answer.within(t)]
+    if not rest:
+        return "" if answer.mandatory or answer.excluded else "Nothing is left to ask that bears on these diseases."
+    if answer.aim.purpose != "information":
+        if within:
+            return f"To {_decided(answer, within[0])}"
+        return f"{_none_left(answer)} Beyond the limit, to {_decided(answer, rest[0])}"
+    if not any(t in answer.worth_while for t in within):
+        return _little(network, answer, within, [t for t in rest if t not in within])
+    told = (
+        f"{'Then' if answer.mandatory else 'Next'}: {_called(within[0])}. It could move {_moved(network, within[0])}."
+    )
+    bedside = [t for t in within if t.tier in BEDSIDE]
+    if within[0].tier not in BEDSIDE and bedside:
         told += f" At the bedside first: {_called(bedside[0])}."
     return told
 
 
+def _decided(answer: NextTests, best: Test) -> str:
+    """How far a test can rule the disease in or out."""
+    disease, purpose = answer.aim.focus[0], answer.aim.purpose
+    rule, verb = ("rule in", "raise") if purpose == "rule_in" else ("rule out", "lower")
+    now = answer.now[disease.id]
+    reached = _reached(deciding(best, disease.id, purpose), disease.id, now, aimed=True)
+    return f"{rule} {disease.label}, now {percent(now)}: {_called(best)} could {verb} it to {reached}."
+
+
+def _little(network: Network, answer: NextTests, within: Sequence[Test], beyond: Sequence[Test]) -> str:
+    """Nothing within the limit moves anything: what would tell most, and what beyond the limit would move something."""
+    better = next((t for t in beyond if t.shift >= SHIFT), None)
+    told = []
+    if within:
+        most = _called(max(within, key=lambda t: t.information_bits))
+        where = "of this tier" if answer.aim.tier else "within the limit" if better else "left"
+        nothing = f"Nothing {where} is worth asking for. Most would be learnt from {most}."
+        told.append(f"Of the rest, most would be learnt from {most}." if answer.mandatory else nothing)
+    elif not answer.mandatory:
+        told.append(_none_left(answer))
+    if better is not None:
+        told.append(f"Beyond the limit, {_called(better)} could move {_moved(network, better)}.")
+    return " ".join(told)
+
+
+def _none_left(answer: NextTests) -> str:
+    return f"No {_kind(answer)} of at most {_units(answer)} is left to ask."
+
+
 def stopping(answer: NextTests) -> str:
     """The stopping rule and where it stands."""
-    limit, points = f"{answer.aim.cost_limit:g}", f"{100 * SHIFT:.0f} points of 100"
-    rule = f"no test of at most {limit} cost units moves any of these diseases by {points}"
-    left = len(answer.worth_while)
-    noun = "test does" if left == 1 else "tests do"
-    return f"Stop: {rule}." if answer.stop else f"Stopping rule ({rule}): not met, {left} {noun}."
+    points = f"{100 * SHIFT:.0f} points of 100"
+    rule = f"no {_kind(answer)} of at most {_units(answer)} moves any of these diseases by {points}"
+    if answer.stop:
+        return f"Stop: {rule}."
+    left, always = len(answer.worth_while), len(answer.mandatory)
+    unmet = [f"{left} test{' does' if left == 1 else 's do'}"] if left else []
+    unmet += [f"{always} that {'is' if always == 1 else 'are'} always asked {'is' if always == 1 else 'are'} open"][
+        :always
+    ]
+    return f"Stopping rule ({rule}): not met, {' and '.join(unmet)}."
+
+
+def _kind(answer: NextTests) -> str:
+    return f"{answer.aim.tier.replace('_', ' ')} test" if answer.aim.tier else "test"
+
+
+def _limit(answer: NextTests) -> str:
+    return f"{answer.aim.cost_limit:g}"
+
+
+def _units(answer: NextTests) -> str:
+    return f"{_limit(answer)} cost {'unit' if answer.aim.cost_limit == 1 else 'units'}"
+
+
+def _and(names: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`.
+
+    >>> _and(["a"]), _and(["a", "b"]), _and(["a", "b", "c"])
+    ('a', 'a and b', 'a, b and c')
+    """
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _called(test: Test) -> str:
@@ -157,13 +240,16 @@ def _planned(network: Network, answer: NextTests, plan: Plan, surface: Surface) 
     if len(plan.considered) < plan.open:
         names = f"{len(plan.considered)} of the {plan.open} affordable tests"
         rule = "those that the best test one at a time leads to, then those that tell most by themselves"
+        rule = f"those always asked, {rule}" if answer.mandatory else rule
         yield from surface.wrapped(f"Exact over every plan of {names}: {rule}.", first="  ")
     else:
-        yield from surface.wrapped(f"Exact over every plan of all {plan.open} affordable tests.", first="  ")
+        names = "the one affordable test" if plan.open == 1 else f"all {plan.open} affordable tests"
+        yield from surface.wrapped(f"Exact over every plan of {names}.", first="  ")
 
 
 def _label(network: Network, step: Step) -> str:
-    return network.lexicon.askables[step.finding].label
+    label = network.lexicon.askables[step.finding].label
+    return f"{label} (always asked)" if step.mandatory else label
 
 
 def _branches(network: Network, step: Step, indent: int, surface: Surface) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -44,12 +45,13 @@ class Joint:
         return total, -sum(p * math.log2(p) for p in shares)
 
     def best(self, said: dict[str, str], tests: list[Candidate], depth: int, price: float) -> float:
-        """What the best plan is worth."""
+        """What the best plan is worth: while tests are left that are always asked, one of them comes next."""
         if depth == 0 or not tests:
             return 0.0
-        values = [0.0]
+        always = [t for t in tests if t.mandatory]
+        values = [] if always else [0.0]
         whole, here = self.entropy(said)
-        for test in tests:
+        for test in always or tests:
             left = [t for t in tests if t != test]
             worth = -price * test.cost
             for state in self.states[test.finding]:
@@ -62,13 +64,13 @@ class Joint:
 
 
 @quick
-@given(networks(5), st.integers(1, 3), st.sampled_from([0.0, 0.02, 0.2]))
-def test_no_plan_is_better(net: BayesNet, depth: int, price: float) -> None:
+@given(networks(5), st.integers(1, 3), st.sampled_from([0.0, 0.02, 0.2]), st.sets(st.integers(0, 3), max_size=2))
+def test_no_plan_is_better(net: BayesNet, depth: int, price: float, always: set[int]) -> None:
     disease, *others = net.nodes
     assume(others)
     model = compile_network(net, effort=0)
     entry = Entry("d", "d", disease, net.states[disease][1:])
-    tests = [Candidate(name, cost=1.0 + k) for k, name in enumerate(others)]
+    tests = [Candidate(name, cost=1.0 + k, mandatory=k in always) for k, name in enumerate(others)]
     first, expected = planned(model, {}, [entry], tests, Rules(depth, price))
     joint = Joint(net, disease)
     best = joint.best({}, tests, depth, price)
@@ -77,7 +79,11 @@ def test_no_plan_is_better(net: BayesNet, depth: int, price: float) -> None:
     assert (first.worth_bits if first else 0.0) == pytest.approx(best, abs=1e-9)
     assert greedy_bits - price * greedy_cost <= best + 1e-9
     assert bits <= joint.entropy({})[1] + 1e-9
-    if depth > 1:
+    if any(t.mandatory for t in tests):
+        free = joint.best({}, [replace(t, mandatory=False) for t in tests], depth, price)
+        assert first is not None and first.mandatory
+        assert free >= best - 1e-9
+    elif depth > 1:
         shorter = planned(model, {}, [entry], tests, Rules(depth - 1, price))[1][0]
         assert shorter[0] - price * shorter[1] <= best + 1e-9
 
@@ -105,6 +111,23 @@ def test_one_test_at_a_time_misses_a_pair_that_tells_only_together(sure: float, 
     assert first.information_bits == pytest.approx(0, abs=1e-12)
     assert expected[0, 0] == pytest.approx(Joint(net, "d").best({}, tests, 2, 0.0), abs=1e-9)
     assert expected[1, 0] < expected[0, 0] - 1e-3
+
+
+def test_what_is_always_asked_costs_what_it_costs() -> None:
+    """The mutant of the law above: a plan that may leave it out is worth more."""
+    states = dict.fromkeys(("d", "a", "b"), ("absent", "present"))
+    row = np.array([0.5, 0.5])
+    models = {"d": Table((), row), "a": Table((), row), "b": Table(("d",), np.array([[0.9, 0.1], [0.1, 0.9]]))}
+    net = BayesNet.build("one of two", states, dict(models))
+    entry, price = Entry("d", "d", "d", ("present",)), 0.1
+    bound, free = (
+        planned(compile_network(net, effort=0), {}, [entry], [Candidate("a", 1.0, mandatory=m), Candidate("b", 1.0)], r)
+        for m, r in ((True, Rules(2, price, shift=0.05)), (False, Rules(2, price, shift=0.05)))
+    )
+    assert bound[0] is not None and free[0] is not None
+    assert (bound[0].finding, free[0].finding) == ("a", "b")
+    assert bound[0].worth_bits == pytest.approx(free[0].worth_bits - price, abs=1e-9)
+    assert [b.then.finding for b in bound[0].after if b.then] == ["b", "b"]
 
 
 def steps(step: Step | None) -> list[Step]:
