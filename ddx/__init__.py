@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ddx import errors as errors
     from ddx.evidence import Case as Case
+    from ddx.network import Network as Network
     from ddx.network import compile as compile
     from ddx.network import load as load
 
 __version__ = "0.1.0"
-__all__ = ["Case", "__version__", "compile", "errors", "load"]
+__all__ = ["Case", "Network", "__version__", "compile", "errors", "load"]
 
-_HOMES = {"Case": "ddx.evidence", "compile": "ddx.network", "load": "ddx.network"}
+_HOMES = {"Case": "ddx.evidence", "Network": "ddx.network", "compile": "ddx.network", "load": "ddx.network"}
 
 
 def __getattr__(name: str) -> object:

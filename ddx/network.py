@@ -1,8 +1,8 @@
 """The front door: load a network, compile it for a setting.
 
 A network file is found by its name on the shelf or by its path. What has been read and compiled once is kept in the
-cache, under the SHA-256 of the bytes of every file it came from, so that a second query parses no YAML and compiles
-nothing. A cache that is missing, damaged or of another version is silently made anew.
+cache, under the SHA-256 of the bytes of every file it came from and of what their names say, so that a second query
+parses no YAML and compiles nothing. A cache that is missing, damaged or of another version is silently made anew.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ddx import __version__
 from ddx.documents import read_bytes
@@ -47,7 +47,7 @@ class Network:
 
     `spec` is all that the author of a clinical network wrote, read when it is asked for. With a roles file, it says
     what the variables of another tool's file are, and `numbers` is that file. `sha256` identifies the content of a
-    network whatever its layout; `key` the bytes it was read from.
+    network whatever its layout; `key` the bytes it was read from, and as what they were read.
     """
 
     name: str
@@ -112,6 +112,20 @@ class Network:
             return whole
         return view.cut(self.spec, whole, people.complaint.finding if people.complaint else None)
 
+    @classmethod
+    def from_pgmpy(cls, model: DiscreteBayesianNetwork, name: str = "") -> Network:
+        """A pgmpy network as one of another tool: it compiles, and its variables can be observed, all by their names.
+
+        States that are not text become their text. Raises SpecError where the model is not a discrete Bayesian network
+        with a table for every variable.
+        """
+        from ddx.exchange.pgmpy_models import from_pgmpy
+
+        net = from_pgmpy(model, name)
+        tables = [[node, net.states[node], net.parents(node), _numbers(net, node)] for node in net.nodes]
+        sha256 = _sha256(json.dumps(tables, ensure_ascii=False).encode())
+        return cls(net.name, "", net.name, sha256, _sha256(f"{net.name} {sha256}".encode()), foreign=net)
+
     def to_pgmpy(self, setting: str | None = None) -> DiscreteBayesianNetwork:
         """A pgmpy network with the same names and numbers; noisy-OR families are written out as tables."""
         from ddx.exchange.pgmpy_models import to_pgmpy
@@ -137,23 +151,36 @@ def load(name_or_path: str | Path) -> Network:
     path = catalog.network_path(str(name_or_path))
     if path.name.endswith(catalog.ROLES_ENDING):
         return _with_roles(path)
-    if path.suffix in (".yaml", ".yml"):
+    if is_yaml(path):
         return _clinical(path)
     beside = catalog.roles_beside(path)
     if beside is not None:
         return _with_roles(beside, path)
     from ddx.engine import cache
 
-    key = _sha256(read_bytes(path))
+    file = _hashed(path)
+    key = _key_of([file])
     kept = cache.fetch(_model_key(key, ""))
     name = path.name.split(".")[0]
-    return Network(name, "", name, key, key, foreign=_foreign(path) if kept is None else kept.model.network)
+    return Network(name, "", name, file.sha256, key, foreign=_foreign(path) if kept is None else kept.model.network)
+
+
+def is_yaml(path: Path) -> bool:
+    """Does the name of this file end as that of a clinical network, packed or not?"""
+    return path.name.lower().removesuffix(".gz").endswith((".yaml", ".yml"))
 
 
 def _foreign(path: Path) -> BayesNet:
     from ddx.exchange.files import read_network
 
     return read_network(path)
+
+
+def _numbers(network: BayesNet, node: str) -> list[object]:
+    from ddx.knowledge.bayesnet import expand
+
+    numbers: list[object] = expand(network, node).values.tolist()
+    return numbers
 
 
 def compile(network: Network, setting: str | None = None) -> Model:
@@ -187,7 +214,9 @@ def _with_roles(path: Path, numbers: Path | None = None) -> Network:
     from ddx.exchange.beside import numbers_of
 
     file = numbers or numbers_of(path)
-    key = _sha256(f"{_sha256(read_bytes(path))} {_sha256(read_bytes(file))}".encode())
+    both = _hashed(path), _hashed(file)
+    sha256 = _sha256(" ".join(one.sha256 for one in both).encode())
+    key = _key_of(both)
 
     def read() -> clinical.Network:
         from ddx.exchange.files import read_network
@@ -196,31 +225,91 @@ def _with_roles(path: Path, numbers: Path | None = None) -> Network:
         roles, document = read_roles(path)
         return applied(roles, read_network(file), document)
 
-    return replace(_kept(key, read) or _read(key, read, {}, key), numbers=file)
+    return replace(_kept(key, read) or _read(key, read, sha256), numbers=file)
 
 
 def _clinical(path: Path) -> Network:
     """A clinical network, from the cache where its bytes, and those of what it builds on, were read before."""
 
     def read() -> clinical.Network:
-        from ddx.knowledge.load import load as load_clinical
+        return _read_yaml(path)[0]
 
-        return load_clinical(path, catalog.networks())
-
-    key = _sha256(read_bytes(path))
-    kept = _kept(key, read)
+    known = _files_of(path)
+    kept = _kept(_key_of(known), read) if known else None
     if kept is not None:
         return kept
+    found, below = _read_yaml(path)
+    files = [_hashed(file) for file in (path, *below)]
+    for file, base in zip(files, below, strict=False):
+        _keep(_key_of([file]), "view", {"made_by": made_by(), "key": _key_of([file]), "of": _called(base)})
+    return _read(_key_of(files), lambda: found)
+
+
+def _read_yaml(path: Path) -> tuple[clinical.Network, tuple[Path, ...]]:
+    """The network in a YAML file, packed or not, and the files of the networks that it is a view of."""
     from ddx.knowledge.load import load_with_files
 
-    found, files = load_with_files(path, catalog.networks())
-    return _read(key, lambda: found, {str(base): _sha256(read_bytes(base)) for base in files})
+    if path.suffix.lower() != ".gz":
+        return load_with_files(path, catalog.networks())
+    from tempfile import TemporaryDirectory
+
+    from ddx.exchange.source import read_source
+
+    beside = {_called(file): file for file in path.parent.glob(f"*{catalog.NETWORK_ENDING}")}
+    with TemporaryDirectory() as folder:
+        unpacked = Path(folder) / path.name[: -len(".gz")]
+        unpacked.write_bytes(read_source(path).data)
+        return load_with_files(unpacked, {**catalog.networks(), **beside})
+
+
+class _Hashed(NamedTuple):
+    """A file, and the SHA-256 of its bytes."""
+
+    path: Path
+    sha256: str
+
+    @property
+    def said(self) -> str:
+        """The bytes, and what the name says: the format, and what a network is called whose file does not say it."""
+        packed = "packed" if self.path.suffix.lower() == ".gz" else "plain"
+        return f"{f'{packed} YAML' if is_yaml(self.path) else self.path.name} {self.sha256}"
+
+
+def _hashed(path: Path) -> _Hashed:
+    return _Hashed(path, _sha256(read_bytes(path)))
+
+
+def _key_of(files: Iterable[_Hashed]) -> str:
+    return _sha256(" ".join(file.said for file in files).encode())
+
+
+def _files_of(path: Path) -> list[_Hashed]:
+    """The file and those that it builds on from where it lies, as was noted of the same bytes; none where one lacks."""
+    files: list[_Hashed] = []
+    base: Path | None = path
+    while base is not None and base not in [file.path for file in files]:
+        files.append(_hashed(base))
+        view = _content(_key_of(files[-1:]), "view")
+        if view is None:
+            return files
+        base = _base(base, str(view.get("of")))
+    return []
+
+
+def _base(path: Path, name: str) -> Path | None:
+    """The file of the network that a view is of: the one beside it, else the one on the shelf."""
+    beside = path.parent / f"{name}{catalog.NETWORK_ENDING}"
+    return beside if beside.exists() else catalog.networks().get(name)
+
+
+def _called(file: Path) -> str:
+    return file.name.removesuffix(catalog.NETWORK_ENDING)
 
 
 Read = Callable[[], "clinical.Network"]
 
 
-def _read(key: str, read: Read, built_on: Mapping[str, str], sha256: str | None = None) -> Network:
+def _read(key: str, read: Read, sha256: str | None = None) -> Network:
     """A network as its author wrote it; what a question needs to know of it is kept apart from its numbers."""
     from ddx.knowledge import codec
     from ddx.knowledge.provenance import tally
@@ -231,26 +320,23 @@ def _read(key: str, read: Read, built_on: Mapping[str, str], sha256: str | None 
     content = {
         "made_by": made_by(),
         "key": key,
-        "built_on": built_on,
         "sha256": sha256 or _sha256(canonical.encode()),
         "name": [found.header.name, found.header.version, found.header.title],
         "outline": outline.to_plain(outline.outline_of(found, tally(found))),
     }
     _keep(key, "outline", content)
-    _keep(key, "spec", {"made_by": made_by(), "key": key, "built_on": built_on, "spec": plain})
+    _keep(key, "spec", {"made_by": made_by(), "key": key, "spec": plain})
     return _of_content(content, lambda: found)
 
 
 def _of_content(content: Mapping[str, Any], read: Read) -> Network:
-    key, built_on = content["key"], content["built_on"]
-    whole = _sha256(" ".join([key, *built_on.values()]).encode()) if built_on else key
     known = outline.of_plain(content["outline"])
     name, version, title = content["name"]
-    return Network(name, version, title, content["sha256"], whole, outline=known, read_spec=read)
+    return Network(name, version, title, content["sha256"], content["key"], outline=known, read_spec=read)
 
 
 def _kept(key: str, read: Read) -> Network | None:
-    """The network that was read from these bytes, unless a file that it builds on has changed since."""
+    """The network that was read from these bytes before; None where it was not, or cannot be trusted."""
 
     def read_kept() -> clinical.Network:
         from ddx.knowledge import codec
@@ -270,12 +356,10 @@ def _kept(key: str, read: Read) -> Network | None:
 
 
 def _content(key: str, what: str) -> Mapping[str, Any] | None:
-    """What was kept of a network, if it was kept by this version and nothing that it builds on has changed."""
+    """What was kept under a key, if it was kept by this version."""
     try:
         content: dict[str, Any] = json.loads(_place(key, what).read_text(encoding="utf-8"))
         if content["made_by"] != made_by() or content["key"] != key:
-            return None
-        if any(_sha256(Path(base).read_bytes()) != was for base, was in content["built_on"].items()):
             return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

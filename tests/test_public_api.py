@@ -11,7 +11,7 @@ import pytest
 import ddx
 
 PACKAGE = Path(ddx.__file__).parent
-PINNED = ["Case", "__version__", "compile", "errors", "load"]
+PINNED = ["Case", "Network", "__version__", "compile", "errors", "load"]
 
 
 def test_the_names_are_pinned() -> None:

@@ -18,7 +18,7 @@ from ddx.exchange.clinical import written as clinical_text
 from ddx.exchange.files import read_network, write_network
 from ddx.exchange.pgmpy_models import bundled
 from ddx.knowledge import catalog
-from ddx.knowledge.bayesnet import BayesNet, NoisyMax, expand
+from ddx.knowledge.bayesnet import BayesNet, NoisyMax, Table, Term, expand
 from ddx.knowledge.diff import compared, compared_foreign
 from ddx.knowledge.load import load as load_clinical
 
@@ -354,6 +354,104 @@ def test_networks_of_other_tools_are_compared_row_by_row(tmp_path: Path) -> None
     path.write_text(path.read_text().replace("0.6, 0.4", "0.5, 0.5"))
     changes = compared_foreign(old, read_network(path))
     assert [(c.what, c.old, c.new) for c in changes.other] == [("P(bronc=yes | smoke=yes)", "0.6", "0.5")]
+
+
+FOREIGN = """network t { }
+variable D { type discrete [ 2 ] { yes, no }; }
+variable E { type discrete [ 3 ] { low, mid, high }; }
+variable F { type discrete [ 2 ] { yes, no }; }
+probability ( D ) { table 0.1, 0.9; }
+probability ( E ) { table 0.2, 0.3, 0.5; }
+probability ( F | D, E ) {
+  (yes, low) 0.9, 0.1; (yes, mid) 0.8, 0.2; (yes, high) 0.7, 0.3;
+  (no, low) 0.6, 0.4; (no, mid) 0.5, 0.5; (no, high) 0.4, 0.6;
+}
+"""
+TURNED = """network t { }
+variable D { type discrete [ 2 ] { no, yes }; }
+variable E { type discrete [ 3 ] { high, low, mid }; }
+variable F { type discrete [ 2 ] { no, yes }; }
+probability ( D ) { table 0.9, 0.1; }
+probability ( E ) { table 0.5, 0.2, 0.3; }
+probability ( F | E, D ) {
+  (low, yes) 0.1, 0.9; (mid, yes) 0.2, 0.8; (high, yes) 0.3, 0.7;
+  (low, no) 0.4, 0.6; (mid, no) 0.5, 0.5; (high, no) 0.6, 0.4;
+}
+"""
+ORDERS = {
+    "order of the states of D",
+    "order of the states of E",
+    "order of the states of F",
+    "order of the parents of F",
+}
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "found"),
+    [
+        ("", "", set()),
+        ("(high, yes) 0.3, 0.7", "(high, yes) 0.5, 0.5", {("P(F=no | D=yes, E=high)", "0.3", "0.5")}),
+        ("table 0.9, 0.1", "table 0.5, 0.5", {("P(D=yes)", "0.1", "0.5")}),
+        ("table 0.5, 0.2, 0.3", "table 0.2, 0.5, 0.3", {("P(E=low)", "0.2", "0.5")}),
+    ],
+)
+def test_another_order_hides_no_changed_number(
+    tmp_path: Path, was: str, now: str, found: set[tuple[str, str, str]]
+) -> None:
+    """The law is in the first row: the same network in another order has no changed number."""
+    one, other = tmp_path / "o.bif", tmp_path / "n.bif"
+    one.write_text(FOREIGN, encoding="utf-8")
+    other.write_text(TURNED.replace(was, now) if was else TURNED, encoding="utf-8")
+    changes = compared_foreign(read_network(one), read_network(other)).other
+    assert {c.what for c in changes} >= ORDERS
+    assert {(c.what, c.old, c.new) for c in changes if c.what not in ORDERS} == found
+
+
+def test_parents_that_came_are_told_as_such(tmp_path: Path) -> None:
+    one, other = tmp_path / "o.bif", tmp_path / "n.bif"
+    one.write_text(FOREIGN, encoding="utf-8")
+    other.write_text(FOREIGN.replace("( D ) { table", "( D | E ) { default"), encoding="utf-8")
+    changes = compared_foreign(read_network(one), read_network(other)).other
+    assert [(c.what, c.old, c.new) for c in changes] == [("parents of D", "", "E")]
+
+
+def forty(weight: float, turned: bool = False, leaks: int = 1) -> BayesNet:
+    """Forty causes of one effect, the first with this weight: no table would hold them."""
+    names = [f"D{i}" for i in range(40)]
+    states = dict.fromkeys(names, ("yes", "no") if turned else ("no", "yes"))
+    half = Table((), np.array([0.5, 0.5]))
+    rows = {name: np.array([[1, 0], [0.5, 0.5]]) for name in names} | {"D0": np.array([[1, 0], [1 - weight, weight]])}
+    terms = [Term((name,), rows[name][::-1] if turned else rows[name]) for name in names]
+    terms += [Term((), np.array([0.99, 0.01]))] * leaks
+    model = NoisyMax(tuple(terms[::-1] if turned else terms))
+    return BayesNet.build("t", {**states, "F": ("no", "yes")}, {**dict.fromkeys(names, half), "F": model})
+
+
+def test_causes_too_many_for_a_table_are_compared_one_by_one() -> None:
+    orders = {f"order of the states of D{i}" for i in range(40)} | {"order of the parents of F"}
+    assert {c.what for c in compared_foreign(forty(0.5), forty(0.5, turned=True)).other} == orders
+    changes = compared_foreign(forty(0.5), forty(0.4, turned=True)).other
+    told = [(c.what, c.old, c.new) for c in changes if c.what not in orders]
+    assert told == [("contribution of D0=yes to F=no", "0.5", "0.6")]
+    uneven = compared_foreign(forty(0.5), forty(0.5, leaks=2)).other
+    assert [(c.what, c.new) for c in uneven] == [("F, too large to be compared row by row", "42 contributions")]
+
+
+def test_cases_of_a_network_are_about_its_views_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    paths = []
+    for name, now in (("A", "0.008"), ("B", "0.2")):
+        (tmp_path / name).mkdir()
+        text = catalog.network_path("scleroderma-mimics").read_text(encoding="utf-8")
+        text = text.replace("scleromyxedema: {p: 0.008,", f"scleromyxedema: {{p: {now},")
+        (tmp_path / name / "scleroderma-mimics.yaml").write_text(text, encoding="utf-8")
+        view = catalog.network_path("four-diseases").read_text(encoding="utf-8")
+        (tmp_path / name / "four-diseases.yaml").write_text(view, encoding="utf-8")
+        paths.append(str(tmp_path / name / "four-diseases.yaml"))
+    assert main(["diff", *paths, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [n["what"] for n in told["numbers"]] == ["prior of Scleromyxedema in scleroderma clinic"]
+    assert told["cases_compared"] == len(catalog.cases())
+    assert any(c["shifts"] for c in told["cases"])
 
 
 def test_cases_that_rank_differently_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ddx.cli.casefile import given_case, keep_strict, read_foreign, tell, with_terms
+from ddx.cli.rounded import tell_rounded_of
 from ddx.errors import CaseError, sentence
 from ddx.evidence import Case, observed_on_the_line
 
@@ -77,13 +78,18 @@ def asked_each(findings: Sequence[str], case: str | None, network: str | None, s
 
     given = given_case(case) if case is not None else Case(())
     if isinstance(given, Case):
-        loaded = load(network if network is not None else network_of(given, case))
-        return [*_questions(loaded, [given], findings, setting)]
-    loaded = load(network if network is not None else given.network or DEFAULT_NETWORK)
+        named = network if network is not None else network_of(given, case)
+        found = [*_questions(load(named), [given], findings, setting)]
+        tell_rounded_of(found[0].network, found[0].model, named)
+        return found
+    named = network if network is not None else given.network or DEFAULT_NETWORK
+    loaded = load(named)
     imported = read_foreign(given, loaded)
     questions = [*_questions(loaded, [one.case for one in imported], findings, setting)]
     for one in imported:
         tell(given, one)
+    for question in questions[:1]:
+        tell_rounded_of(loaded, question.model, named)
     pairs = zip(questions, imported, strict=True)
     return [replace(question, understood=with_terms(question.understood, one)) for question, one in pairs]
 

@@ -28,15 +28,15 @@ import numpy.typing as npt
 from ddx.engine.belief import Layout
 from ddx.engine.model import Makers, Model, Settings, compile_network
 from ddx.engine.structure import Parts, Structure
-from ddx.knowledge.bayesnet import BayesNet, LocalModel, NoisyMax, Table, Term
+from ddx.knowledge.bayesnet import BayesNet, LocalModel, NoisyMax, Rounded, Table, Term
 from ddx.storage import write_atomically
 
 MAGIC = b"ddx-model\n"
-VERSION = 3  # of this layout and of the compiler: raise it when either changes
+VERSION = 4  # of this layout and of the compiler: raise it when either changes
 ALIGNED = 64
 FRONT = 64  # bytes: the magic line, two lengths, a SHA-256, and nothing
 FACTORS = ("factor_start", "tables", "terms")  # arrays of the first part
-WRITTEN = (".model", ".outline.json", ".spec.json")  # ends of the names of what is kept
+WRITTEN = (".model", ".outline.json", ".spec.json", ".view.json")  # ends of the names of what is kept
 MOST_BYTES = 1 << 30
 UNUSED_DAYS = 180
 Block = bytes | memoryview
@@ -193,6 +193,8 @@ def _describe(model: Model) -> dict[str, Any]:
     return {
         "name": network.name,
         "remarks": network.remarks,
+        "rounded": network.rounded,
+        "left_out": network.left_out,
         "states": list(model.states.items()),
         "events": list(model.events.items()),
         "families": families,
@@ -271,6 +273,7 @@ def _network(
                 shape = (*(len(states[nodes[p]]) for p in family), len(states[node]))
                 values = parts.table(parts.of_node[node][0]).reshape(shape)
                 models[node] = Table(tuple(nodes[p] for p in family), values)
-        return BayesNet(told["name"], states, models, tuple(told["remarks"]))
+        rounded = Rounded(*told["rounded"]) if told["rounded"] else None
+        return BayesNet(told["name"], states, models, tuple(told["remarks"]), rounded, tuple(told["left_out"]))
 
     return build

@@ -29,6 +29,7 @@ DIALECT = Dialect(
     marks="{}()[];,|",
     unfinished=r"/\*|(?<!:)//",
 )
+COUNTED = "Mend the count, or the list."
 MARKS = frozenset('{}()[];,|"')
 
 
@@ -153,7 +154,7 @@ def _states(tokens: Tokens, inside: str) -> list[str]:
     if words is None or any(w in MARKS for w in words):
         tokens.fail(f"{inside}: the states are not a list", at=at, remedy="Write: { absent, present }")
     if not COUNT.fullmatch(count) or int(count) != len(words):
-        tokens.fail(f"{inside}: [ {shown(count)} ] states announced, {len(words)} listed", at=at)
+        tokens.fail(f"{inside}: [ {shown(count)} ] states announced, {len(words)} listed", at=at, remedy=COUNTED)
     return [unquoted(w) for w in words]
 
 
@@ -206,8 +207,9 @@ class _Rows:
         key = [unquoted(w) for w in listed(self.tokens.until(")", self.inside)) or []]
         child = shown(self.block.child)
         if len(key) != len(self.labels):
-            message = f"P({child}): a row is keyed by {len(key)} states, but there are {len(self.labels)} parents"
-            self.tokens.fail(message, at=at)
+            there = f"there {'is 1 parent' if len(self.labels) == 1 else f'are {len(self.labels)} parents'}"
+            message = f"P({child}): a row is keyed by {len(key)} state{'s' * (len(key) != 1)}, but {there}"
+            self.tokens.fail(message, at=at, remedy="Give one state of each parent.")
         for parent, state, known in zip(self.block.parents, key, self.positions, strict=True):
             if state not in known:
                 message = f"P({child}): {shown(state)!r} is not a state of {shown(parent)}"

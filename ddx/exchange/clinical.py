@@ -5,7 +5,8 @@ no words for is written with the ones that it has, so that the distribution stay
 
 * a disease without causes and with a state of absence becomes a root, its prior that of the one setting `imported`;
 * any other disease becomes a copy of a hidden variable NAME_cause, which holds the table of the file;
-* findings and variables without a role keep their tables; variables without a role become hidden.
+* findings and variables without a role keep their tables; variables without a role become hidden;
+* a noisy-OR or noisy-MAX whose causes act one by one stays one, its links `on_top` of the background.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from ddx.documents import Tree
 from ddx.errors import SpecError
 from ddx.exchange.yamltext import lines
 from ddx.knowledge import spec
-from ddx.knowledge.bayesnet import BayesNet, Table, expand
+from ddx.knowledge.bayesnet import Array, BayesNet, NoisyMax, Table, expand
 
 MOST_NUMBERS = 20_000  # of a network that is still written as text that people read
 SETTING = "imported"
@@ -28,7 +29,7 @@ def written(roles: spec.Network, network: BayesNet) -> str:
 
     Raises SpecError where it has more numbers than anybody would read.
     """
-    size = sum(expand(network, node).values.size for node in network.nodes)
+    size = sum(_size(network, node) for node in network.nodes)
     if size > MOST_NUMBERS:
         raise SpecError(
             f"{size:,} numbers; a clinical network is written with at most {MOST_NUMBERS:,}",
@@ -49,6 +50,14 @@ def written(roles: spec.Network, network: BayesNet) -> str:
     }
     needed = ("diseases", "findings")
     return "".join(lines({key: value for key, value in body.items() if value != {} or key in needed}))
+
+
+def _size(network: BayesNet, name: str) -> int:
+    """How many numbers a variable is written with."""
+    model = network.models[name]
+    if isinstance(model, NoisyMax) and _one_by_one(model):
+        return sum(term.values.size for term in model.terms)
+    return expand(network, name).values.size
 
 
 def _is_root(roles: spec.Network, network: BayesNet, name: str) -> bool:
@@ -137,7 +146,7 @@ def _hidden(network: BayesNet, name: str) -> str:
 
 
 def _variable(network: BayesNet, name: str, label: str) -> Tree:
-    return {"label": label, "states": list(network.states[name]), "model": _table(network, name)}
+    return {"label": label, "states": list(network.states[name]), "model": _model(network, name)}
 
 
 def _finding(roles: spec.Network, network: BayesNet, name: str) -> Tree:
@@ -147,7 +156,7 @@ def _finding(roles: spec.Network, network: BayesNet, name: str) -> Tree:
     for key in ("definition", "absent", "present"):
         if getattr(block, key):
             told[key] = str(getattr(block, key))
-    return {**told, **_names(block), **_quantity(block.quantity), "model": _table(network, name)}
+    return {**told, **_names(block), **_quantity(block.quantity), "model": _model(network, name)}
 
 
 def _names(block: spec.Disease | spec.Finding) -> dict[str, Tree]:
@@ -166,6 +175,42 @@ def _quantity(quantity: spec.Quantity | None) -> dict[str, Tree]:
         return {}
     told: dict[str, Tree] = {"unit": quantity.unit, "cuts": list(quantity.cuts), "states": list(quantity.states)}
     return {"quantity": {**told, "equal": quantity.equal}}
+
+
+def _model(network: BayesNet, name: str) -> Tree:
+    """P(variable | parents), as independent causes where it is that and the clinical format can say it."""
+    model = network.models[name]
+    if isinstance(model, NoisyMax) and _one_by_one(model):
+        return _noisy(network, name, model)
+    return _table(network, name)
+
+
+def _one_by_one(model: NoisyMax) -> bool:
+    """Whether every cause is one variable, once, whose name can stand in `name=state`."""
+    owners = [term.parents for term in model.terms]
+    apart = len(set(owners)) == len(owners) and all(len(owner) < 2 for owner in owners)
+    return bool(model.parents) and apart and not any("=" in parent for parent in model.parents)
+
+
+def _noisy(network: BayesNet, name: str, model: NoisyMax) -> Tree:
+    """The contribution of each state of each cause that has one; the leak is the background."""
+    states = network.states[name]
+    leak: list[float] = [1.0, *(0.0 for _ in states[1:])]
+    given: dict[str, Tree] = {}
+    for term in model.terms:
+        if not term.parents:
+            leak = term.values.tolist()
+            continue
+        (parent,) = term.parents
+        for index in _acting(term.values):
+            given[f"{parent}={network.states[parent][index]}"] = _row(states, term.values[index].tolist())
+    kind = "noisy-or" if len(states) == 2 else "noisy-max"
+    return {"kind": kind, "rates": "on_top", "background": _row(states, leak), "given": given}
+
+
+def _acting(values: Array) -> list[int]:
+    """The parent states that may contribute something; the last one where none does, which keeps the arc."""
+    return [i for i, none in enumerate(values[:, 0].tolist()) if none != 1.0] or [len(values) - 1]
 
 
 def _table(network: BayesNet, name: str) -> Tree:

@@ -7,8 +7,10 @@ allocated, and hands everything to `BayesNet.build` with the line of each table.
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import NoReturn
 
 import numpy as np
@@ -16,10 +18,11 @@ import numpy as np
 from ddx.errors import SpecError, TooLarge, near_misses
 from ddx.exchange.source import shown
 from ddx.exchange.tokens import NUMBER
-from ddx.knowledge.bayesnet import LARGEST_TABLE, ROW_TOLERANCE, Array, BayesNet, LocalModel, Table
+from ddx.knowledge.bayesnet import LARGEST_TABLE, ROW_TOLERANCE, Array, BayesNet, LocalModel, Rounded, Table
 
 LONGEST_NAME = 255
 ROUNDING = 5e-5  # real files have rows that are off by so much (a network of bnlearn's, printed to five digits)
+MORE_THAN_0 = re.compile(r"[+-]?[0.]*[1-9]")
 MOST_PARENTS = 60  # numpy knows at most 64 axes in one array
 
 
@@ -36,6 +39,8 @@ class Draft:
         self.where = where
         self.states: dict[str, tuple[str, ...]] = {}
         self.remarks: list[str] = []
+        self.left_out: list[str] = []
+        self._rounded: Rounded | None = None
         self._place = place
         self._models: dict[str, LocalModel] = {}
         self._at: dict[str, int] = {}
@@ -67,7 +72,8 @@ class Draft:
         for word in (node, *parents):
             if word not in self.states:
                 role = "" if word == node else f" but a parent of {shown(node)}"
-                self.fail(f"{shown(word)} is not a declared variable{role}", at, near_misses(word, self.states))
+                remedy = near_misses(word, self.states) or "Declare it, or leave it out."
+                self.fail(f"{shown(word)} is not a declared variable{role}", at, remedy)
         shape = (*(len(self.states[p]) for p in parents), len(self.states[node]))
         entries = math.prod(shape) if len(parents) <= MOST_PARENTS else LARGEST_TABLE + 1
         if self._entries + entries > LARGEST_TABLE:
@@ -82,7 +88,7 @@ class Draft:
     def numbers(self, words: Sequence[str], count: int, subject: str, at: int) -> Array:
         """Exactly `count` plain decimal numbers; SpecError says what `subject` has instead.
 
-        No nan, no infinity, no decimal comma, no digits of other scripts.
+        No nan, no infinity, no decimal comma, no digits of other scripts, nothing that would silently become 0.
         """
         if not all(map(NUMBER.fullmatch, words)):
             bad = next(w for w in words if not NUMBER.fullmatch(w))
@@ -90,9 +96,15 @@ class Draft:
             self.fail(f"{subject}: {shown(bad)!r} is not a number", at, remedy)
         if len(words) != count:
             commas = len(words) == 2 * count
-            remedy = "Are these decimal commas? Write 0.9, not 0,9." if commas else "Give one for each state."
+            remedy = "Are these decimal commas? Write 0.9, not 0,9." if commas else "Every row has one for each state."
             self.fail(f"{subject}: {count} needed, {len(words)} found", at, remedy)
-        return np.array([float(word) for word in words])
+        values = [float(word) for word in words]
+        for word, value in zip(words, values, strict=True):
+            if value == 0 and MORE_THAN_0.match(word):
+                self.fail(
+                    f"{subject}: {shown(word)} is smaller than a number can be", at, "Write 0 if it is impossible."
+                )
+        return np.array(values)
 
     def model(self, node: str, model: LocalModel, at: int) -> None:
         """Gives a variable its local model; a second one is refused."""
@@ -113,18 +125,31 @@ class Draft:
         for index in map(tuple, rows.tolist()):
             values[index] /= sums[index]
         first = tuple(rows[0].tolist())
-        states = [self.states[parent][i] for parent, i in zip(table.parents, first, strict=True)]
+        worst = max(map(tuple, rows.tolist()), key=lambda index: float(off[index]))
         more = f" (and {len(rows) - 1} more rows of {node})" if len(rows) > 1 else ""
-        subject = f"P({node}{given(table.parents, states)})"
+        subject = self._row(node, table.parents, first)
         self.remarks.append(f"{subject}: the row sums to {sums[first]:.9g} and was renormalised{more}; check it")
+        self._count(Rounded(len(rows), self._row(node, table.parents, worst), float(sums[worst])))
         return Table(table.parents, values)
+
+    def _row(self, node: str, parents: Sequence[str], index: Sequence[int]) -> str:
+        """P(node | parent=state ...)."""
+        states = [self.states[parent][i] for parent, i in zip(parents, index, strict=True)]
+        return f"P({shown(node)}{given(parents, states)})"
+
+    def _count(self, found: Rounded) -> None:
+        """Adds the rows of one table to those of the others."""
+        known = self._rounded or Rounded(0, "", 1.0)
+        worst = max(known, found, key=lambda one: abs(one.total - 1))
+        self._rounded = worst._replace(rows=known.rows + found.rows)
 
     def build(self) -> BayesNet:
         """The network, checked."""
         places = _Places(self._at, self._place)
-        return BayesNet.build(
+        network = BayesNet.build(
             self.name, self.states, self._models, where=self.where, places=places, remarks=self.remarks
         )
+        return replace(network, rounded=self._rounded, left_out=tuple(self.left_out))
 
 
 class _Places(Mapping[str, str]):

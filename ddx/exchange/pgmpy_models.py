@@ -74,6 +74,8 @@ def from_pgmpy(model: DiscreteBayesianNetwork, name: str = "") -> BayesNet:
         if not hasattr(cpd, "state_names") or not hasattr(cpd, "values"):
             raise SpecError(f"{type(cpd).__name__} is not a table of discrete states", where=where)
         cpds[str(cpd.variable)] = cpd
+    if len({str(node) for node in model.nodes()}) < len(model.nodes()):
+        raise SpecError("two variables have the same name once it is text", where=where, remedy="Rename one.")
     missing = [str(node) for node in model.nodes() if str(node) not in cpds]
     if missing:
         raise SpecError(f"{missing[0]} has no table", where=where, remedy="Add its TabularCPD first.")

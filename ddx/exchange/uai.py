@@ -158,7 +158,8 @@ def _table(words: _Words, draft: Draft, scope: list[str]) -> None:
     shape = draft.shape(child, parents, at)
     announced = words.length(f"numbers in the table of variable {child}")
     if announced != math.prod(shape):
-        words.fail(f"variable {child}: {announced} numbers announced, its scope needs {math.prod(shape)}")
+        message = f"variable {child}: {announced} numbers announced, its scope needs {math.prod(shape)}"
+        words.fail(message, "Mend the count, or the scope.")
     items = [words.take(f"the numbers of variable {child}") for _ in range(announced)]
     values = draft.numbers(items, announced, f"the table of variable {child}", at)
     draft.model(child, Table(tuple(parents), values.reshape(shape)), at)

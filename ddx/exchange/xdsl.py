@@ -12,17 +12,22 @@ keep their meaning, positions change. `parameters` holds one column of P(contrib
 each parent, in the order of that parent's `strengths`, and the leak last. The last column of a parent must be "none
 for certain"; where it is not, the order has been mistaken and the file is refused. The parameters are those of each
 cause alone with the leak apart (Diez's), which is what a `Term` means: P(node <= s) is their plain product.
+Strengths are written from the state that contributes most often to the one that never does.
 A noisy-MAX that GeNIe cannot hold (a term of several parents, two terms of one parent or two leaks, a parent without
 a neutral state) is written as its dense table.
 
 Ids are letters, digits and underscores in GeNIe. Other names are written as ids that fit, with the true ones in user
-properties (`ddx_name`, `ddx_states`), which GeNIe keeps and which are read back.
+properties (`ddx_name`, `ddx_states`), which GeNIe keeps and which are read back. The names that GeNIe shows in its
+drawing are no ids; they are left out, and `left_out` says so.
+
+A table of zeros and ones is written as a deterministic node, which is what GeNIe calls it.
 """
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
 
@@ -60,6 +65,7 @@ def read(source: Source) -> BayesNet:
         if node.id in nodes:
             draft.fail(f"two nodes have the id {shown(node.id)}", element.line, "Keep one.")
         nodes[node.id] = node
+    draft.left_out += _drawn_names(root, nodes)
     reader = _Tables(draft, nodes)
     for node in nodes.values():
         reader.read(node)
@@ -134,7 +140,7 @@ class _Tables:
         configurations = math.prod(shape[:-1])
         if len(words) != configurations:
             message = f"the resulting states of {shown(node.name)}: {configurations} needed, {len(words)} found"
-            self.draft.fail(message, node.element.line)
+            self.draft.fail(message, node.element.line, "Give one for each combination of the states of its parents.")
         place = {state: i for i, state in enumerate(node.ids)}
         for word in words:
             if word not in place:
@@ -148,7 +154,7 @@ class _Tables:
         line, count = node.element.line, len(node.states)
         sizes = [len(self.nodes[p].states) for p in node.parents]
         if len(set(node.parents)) < len(node.parents):
-            self.draft.fail(f"{shown(node.name)} has a parent twice", line)
+            self.draft.fail(f"{shown(node.name)} has a parent twice", line, "Name it once.")
         words = _only(node, "parameters", self.draft).split()
         total = (sum(sizes) + 1) * count
         columns = self.draft.numbers(words, total, f"the parameters of {shown(node.name)}", line).reshape(-1, count)[
@@ -186,17 +192,42 @@ class _Tables:
         return orders
 
 
+def _drawings(root: Element) -> list[Element]:
+    return [drawing for part in root.all("extensions") for drawing in part.all("genie")]
+
+
 def _network_name(root: Element) -> str:
-    drawings = [drawing.attributes for part in root.all("extensions") for drawing in part.all("genie")]
-    ours = [drawing.get("name", "") for drawing in drawings if drawing.get("app") == APP]
+    ours = [drawing.attributes.get("name", "") for drawing in _drawings(root) if drawing.attributes.get("app") == APP]
     return ours[0] if ours and ours[0] else root.attributes.get("id", "")
+
+
+def _drawn_names(root: Element, nodes: Mapping[str, _Node]) -> Iterator[str]:
+    """The names in GeNIe's drawing that are not those by which the network and its nodes are known."""
+    for drawing in _drawings(root):
+        name = drawing.attributes.get("name", "")
+        if name and drawing.attributes.get("app") != APP and name != _network_name(root):
+            yield f"GeNIe's name of the network, {shown(name)}"
+    drawn = [(nodes[id_].name, name) for id_, name in _drawn_nodes(_drawings(root)) if id_ in nodes and name]
+    other = [f"{shown(known)} is {shown(name)}" for known, name in drawn if name != known]
+    if other:
+        more = f" and {len(other) - 3} more" if len(other) > 3 else ""
+        yield f"GeNIe's names of nodes: {', '.join(other[:3])}{more}"
+
+
+def _drawn_nodes(groups: Iterable[Element]) -> Iterator[tuple[str, str]]:
+    """(id, name) of every node that is drawn, also of those in submodels."""
+    for group in groups:
+        for node in group.all("node"):
+            yield node.attributes.get("id", ""), next((name.text for name in node.all("name")), "")
+        yield from _drawn_nodes(group.all("submodel"))
 
 
 def _node(element: Element, draft: Draft) -> _Node:
     name = element.attributes.get("id", "").strip()
     if element.tag not in KINDS or "dynamic" in element.attributes:
         kind = "dynamic" if "dynamic" in element.attributes else element.tag
-        message = f"{shown(name)} is a {shown(kind)} node; cpt, deterministic and noisymax nodes are read"
+        article = "an" if kind[:1] in "aeio" else "a"
+        message = f"{shown(name)} is {article} {shown(kind)} node; cpt, deterministic and noisymax nodes are read"
         draft.fail(message, element.line)
     for child in element.children:
         if child.tag not in PARTS:
@@ -262,8 +293,7 @@ def _drawn(node_id: str, node: str, place: int) -> str:
 def _written(network: BayesNet, node: str, ids: dict[str, str], turned: set[str]) -> str:
     states = network.states[node][:: -1 if node in turned else 1]
     state_ids = identifiers(states)
-    kind = "noisymax" if node in turned else "cpt"
-    parents, body = _noisymax(network, node, turned) if node in turned else _cpt(network, node, turned)
+    kind, parents, body = _noisymax(network, node, turned) if node in turned else _cpt(network, node, turned, state_ids)
     lines = [f'<{kind} id="{ids[node]}">', *(f'  <state id="{state_ids[state]}" />' for state in states)]
     if parents:
         lines.append(f"  <parents>{' '.join(ids[p] for p in parents)}</parents>")
@@ -275,13 +305,21 @@ def _written(network: BayesNet, node: str, ids: dict[str, str], turned: set[str]
     return "".join(f"    {line}\n" for line in [*lines, f"</{kind}>"])
 
 
-def _cpt(network: BayesNet, node: str, turned: set[str]) -> tuple[tuple[str, ...], list[str]]:
+Model = tuple[str, tuple[str, ...], list[str]]  # kind of node, parents, what stands in it
+
+
+def _cpt(network: BayesNet, node: str, turned: set[str], state_ids: dict[str, str]) -> Model:
+    """A table, or the state that each configuration of the parents forces where all its numbers are 0 or 1."""
     table = expand(network, node)
-    axes = [axis for axis, parent in enumerate(table.parents) if parent in turned]
-    return table.parents, [f"<probabilities>{_numbers(np.flip(table.values, tuple(axes)))}</probabilities>"]
+    values = np.flip(table.values, tuple(axis for axis, parent in enumerate(table.parents) if parent in turned))
+    if table.parents and np.isin(values, (0.0, 1.0)).all():
+        forced = values.reshape(-1, values.shape[-1]).argmax(axis=-1).tolist()
+        words = " ".join(state_ids[network.states[node][state]] for state in forced)
+        return "deterministic", table.parents, [f"<resultingstates>{words}</resultingstates>"]
+    return "cpt", table.parents, [f"<probabilities>{_numbers(values)}</probabilities>"]
 
 
-def _noisymax(network: BayesNet, node: str, turned: set[str]) -> tuple[tuple[str, ...], list[str]]:
+def _noisymax(network: BayesNet, node: str, turned: set[str]) -> Model:
     columns = _columns(network, node) or []
     count = len(network.states[node])
     leak = next((values for parent, values in columns if parent is None), np.eye(1, count)[0])
@@ -289,13 +327,13 @@ def _noisymax(network: BayesNet, node: str, turned: set[str]) -> tuple[tuple[str
     strengths: list[str] = []
     parameters: list[Array] = []
     for parent, values in causes:
-        weakest = _neutral(values)[0]
-        order = [*(i for i in reversed(range(len(values))) if i != weakest), weakest]
-        strengths += [str(len(values) - 1 - i if parent in turned else i) for i in order]
+        place = [len(values) - 1 - i if parent in turned else i for i in range(len(values))]  # in the file
+        order = sorted(range(len(values)), key=lambda i: (values[i, 0], place[i]))
+        strengths += [str(place[i]) for i in order]
         parameters += [values[i, ::-1] for i in order]
     written = " ".join(_numbers(column) for column in (*parameters, leak[::-1]))
     body = [f"<strengths>{' '.join(strengths)}</strengths>", f"<parameters>{written}</parameters>"]
-    return tuple(parent for parent, _ in causes), body
+    return "noisymax", tuple(parent for parent, _ in causes), body
 
 
 def _numbers(values: Array) -> str:

@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -62,6 +63,14 @@ class NoisyMax:
 LocalModel = Table | NoisyMax
 
 
+class Rounded(NamedTuple):
+    """Rows of a file that were off by more than ROW_TOLERANCE and brought to 1; the worst, and what it summed to."""
+
+    rows: int
+    worst: str  # P(node | parent=state)
+    total: float
+
+
 @dataclass(frozen=True, slots=True)
 class BayesNet:
     """Variables with their states, and one local model each. Make one with `BayesNet.build`."""
@@ -70,6 +79,8 @@ class BayesNet:
     states: Mapping[str, tuple[str, ...]]  # in the order of the file
     models: Mapping[str, LocalModel]
     remarks: tuple[str, ...] = field(default=())  # rows renormalised and the like: said once
+    rounded: Rounded | None = None
+    left_out: tuple[str, ...] = ()  # what the file says besides, for which there is no place here
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -209,12 +220,13 @@ def _checked_model(
 ) -> LocalModel:
     twice = [p for p in model.parents if isinstance(model, Table) and model.parents.count(p) > 1]
     if twice:
-        raise SpecError(f"{node} has the parent {twice[0]} twice", where=where)
+        raise SpecError(f"{node} has the parent {twice[0]} twice", where=where, remedy="Name it once.")
     for parent in model.parents:
         if parent not in known:
-            raise SpecError(f"{node} has the unknown parent {parent}", where=where, remedy=near_misses(parent, known))
+            remedy = near_misses(parent, known) or "Declare it, or leave it out."
+            raise SpecError(f"{node} has the unknown parent {parent}", where=where, remedy=remedy)
         if parent == node:
-            raise SpecError(f"{node} is its own parent", where=where)
+            raise SpecError(f"{node} is its own parent", where=where, remedy="Leave it out of its parents.")
     if isinstance(model, Table):
         return Table(model.parents, _checked_rows(node, model.parents, model.values, known, where, said))
     if not model.terms:
@@ -238,7 +250,11 @@ def _checked_rows(
         raise SpecError(f"{node}: a table of shape {rows.shape}, but its parents and states need {shape}", where=where)
     if not np.isfinite(rows).all() or rows.min() < 0 or rows.max() > 1 + ROW_TOLERANCE:
         at = np.unravel_index(int(np.argmax(~np.isfinite(rows) | (rows < 0) | (rows > 1))), rows.shape)
-        raise SpecError(f"{_row_name(node, parents, known, at[:-1])}: {rows[at]} is not a probability", where=where)
+        raise SpecError(
+            f"{_row_name(node, parents, known, at[:-1])}: {rows[at]} is not a probability",
+            where=where,
+            remedy="Write a number from 0 to 1.",
+        )
     sums = rows.sum(axis=-1)
     off = np.abs(sums - 1.0)
     if off.max(initial=0.0) > ROW_TOLERANCE:

@@ -2,7 +2,7 @@
 
 Numbers that changed, with value, counts, source and grade before and after; what was added and what removed; what else
 is written differently. Networks of other tools are compared by variable, states, parents and the largest difference of
-any row.
+any row; names say which number is which, wherever it stands.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from ddx.errors import TooLarge
 from ddx.knowledge import spec
-from ddx.knowledge.bayesnet import BayesNet, expand
+from ddx.knowledge.bayesnet import Array, BayesNet, NoisyMax, Table, Term, expand
 from ddx.knowledge.lexicon import entries_of
 from ddx.knowledge.meaning import states_of
 
@@ -91,13 +92,9 @@ def compared_foreign(old: BayesNet, new: BayesNet) -> Changes:
     for node in old.nodes:
         if node not in new.states:
             continue
-        for what, before, after in (
-            ("states", old.states[node], new.states[node]),
-            ("parents", old.parents(node), new.parents(node)),
-        ):
-            if before != after:
-                other.append(TextChange(f"{what} of {node}", node, ", ".join(before), ", ".join(after)))
-        other += _rows(old, new, node)
+        other += _listed("states", node, old.states[node], new.states[node])
+        other += _listed("parents", node, old.parents(node), new.parents(node))
+        other += _numbers_of(old, new, node)
     return Changes(
         added=tuple(f"variable {n}" for n in new.nodes if n not in old.states),
         removed=tuple(f"variable {n}" for n in old.nodes if n not in new.states),
@@ -105,21 +102,69 @@ def compared_foreign(old: BayesNet, new: BayesNet) -> Changes:
     )
 
 
-def _rows(old: BayesNet, new: BayesNet, node: str) -> Iterator[TextChange]:
-    """The row that differs most, where the tables are about the same variables in the same order."""
-    same = old.parents(node) == new.parents(node)
-    if not same or any(old.states[v] != new.states.get(v) for v in (node, *old.parents(node))):
+def _listed(what: str, node: str, old: tuple[str, ...], new: tuple[str, ...]) -> Iterator[TextChange]:
+    """Names that came or went, or stand in another order."""
+    if old != new:
+        told = f"order of the {what} of {node}" if sorted(old) == sorted(new) else f"{what} of {node}"
+        yield TextChange(told, node, ", ".join(old), ", ".join(new))
+
+
+def _numbers_of(old: BayesNet, new: BayesNet, node: str) -> Iterator[TextChange]:
+    """The row that differs most, where both tables are about the same variables with the same states."""
+    if sorted(old.parents(node)) != sorted(new.parents(node)):
         return
-    before, after = expand(old, node).values, expand(new, node).values
-    apart = np.abs(before - after)
+    if any(sorted(old.states[v]) != sorted(new.states[v]) for v in (node, *old.parents(node))):
+        return
+    try:
+        before, after = expand(old, node), expand(new, node)
+    except TooLarge:
+        yield from _contributions(old, new, node)
+        return
+    given = "P({node}={state} | {given})" if before.parents else "P({node}={state})"
+    yield from _rows(old.states, node, before, _in_order(old, new, node, (before, after)), given)
+
+
+def _contributions(old: BayesNet, new: BayesNet, node: str) -> Iterator[TextChange]:
+    """The same of causes that act independently and are too many for one table: cause by cause."""
+    by_cause = [{tuple(sorted(t.parents)): t for t in _terms(network, node)} for network in (old, new)]
+    if by_cause[0].keys() != by_cause[1].keys() or any(
+        len(one) < len(_terms(network, node)) for one, network in zip(by_cause, (old, new), strict=True)
+    ):
+        counts = [f"{len(_terms(network, node))} contributions" for network in (old, new)]
+        yield TextChange(f"{node}, too large to be compared row by row", node, *counts)
+        return
+    for cause, before in by_cause[0].items():
+        told = "contribution of {given} to {node}={state}" if cause else "{node}={state} without a cause"
+        yield from _rows(old.states, node, before, _in_order(old, new, node, (before, by_cause[1][cause])), told)
+
+
+def _terms(network: BayesNet, node: str) -> tuple[Term, ...]:
+    model = network.models[node]
+    return model.terms if isinstance(model, NoisyMax) else ()
+
+
+def _in_order(old: BayesNet, new: BayesNet, node: str, tables: tuple[Table | Term, Table | Term]) -> Array:
+    """The numbers of the second table with its parents, and all states, in the order of the first: by their names."""
+    wanted, given = ((*table.parents, node) for table in tables)
+    values: Array = tables[1].values.transpose([given.index(variable) for variable in wanted])
+    for axis, variable in enumerate(wanted):
+        values = values.take([new.states[variable].index(state) for state in old.states[variable]], axis=axis)
+    return values
+
+
+def _rows(
+    states: Mapping[str, tuple[str, ...]], node: str, before: Table | Term, values: Array, told: str
+) -> Iterator[TextChange]:
+    """The number that differs most, and how many more rows do; `told` says how such a number is called."""
+    apart = np.abs(before.values - values)
     if apart.max() <= SAME:
         return
     at = np.unravel_index(int(np.argmax(apart)), apart.shape)
-    given = ", ".join(f"{p}={old.states[p][int(i)]}" for p, i in zip(old.parents(node), at, strict=False))
-    state = old.states[node][int(at[-1])]
+    given = ", ".join(f"{p}={states[p][int(i)]}" for p, i in zip(before.parents, at, strict=False))
     rows = int((apart.max(axis=-1) > SAME).sum())
-    what = f"P({node}={state}{f' | {given}' if given else ''})" + (f", and {rows - 1} more rows" if rows > 1 else "")
-    yield TextChange(what, node, f"{before[at]:.6g}", f"{after[at]:.6g}")
+    what = told.format(node=node, state=states[node][int(at[-1])], given=given)
+    more = f", and {rows - 1} more row{'s' * (rows > 2)}" if rows > 1 else ""
+    yield TextChange(f"{what}{more}", node, f"{before.values[at]:.6g}", f"{values[at]:.6g}")
 
 
 def _called(block: object, name: str) -> str:

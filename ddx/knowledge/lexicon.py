@@ -1,12 +1,13 @@
 """The names of a network: which finding, state or disease a word means.
 
-Names resolve by exact id, then exact alias or synonym, then unique prefix; case, `-`, `_` and spaces do not matter.
-What fits nothing is refused with near misses, what fits several with the candidates: nothing is guessed.
+Names resolve as they are written (id, then alias, synonym, label), then whatever the case, `-`, `_` and spaces, then
+by unique prefix. What fits nothing is refused with near misses, what fits several with the candidates: nothing is
+guessed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -68,19 +69,28 @@ class Meant(NamedTuple):
     state: str | None = None
 
 
+Words = Mapping[str, tuple[Meant, ...]]
+
+
 class Lexicon:
-    """Resolves names of one network. Make one with `of_network` or `of_states`."""
+    """Resolves names of one network. Make one with `of_network` or `of_states`.
+
+    `words` are normalised. `spelled` holds as they are written those that are, normalised, the name of several things:
+    `a` and `A`, `x y` and `x_y`.
+    """
 
     def __init__(
         self,
         askables: Iterable[Askable],
         entries: Iterable[Entry],
-        words: Mapping[str, tuple[Meant, ...]],
+        words: Words,
         subjects: Mapping[str, str],
+        spelled: Words = MappingProxyType({}),
     ) -> None:
         self.askables = {a.id: a for a in askables}
         self.entries = {e.id: e for e in entries}
         self.words = words  # normalised word -> what it means; ids first
+        self.spelled = spelled
         self.subjects = subjects  # key of a case's subject block -> context variable
 
     def finding(self, name: str) -> Askable:
@@ -109,10 +119,16 @@ class Lexicon:
         """The state of a finding that a written word or value means; UnknownState lists the states."""
         if written in askable.states:
             return written
-        folded = {_fold(s): s for s in askable.states}
-        folded.update({_fold(a): s for a, s in askable.state_aliases.items()})
-        if _fold(written) in folded:
-            return folded[_fold(written)]
+        if written in askable.state_aliases:
+            return askable.state_aliases[written]
+        aliases = askable.state_aliases.items()
+        folded = _fold(written)
+        fitting = [*(s for s in askable.states if _fold(s) == folded), *(s for a, s in aliases if _fold(a) == folded)]
+        if len(set(fitting)) > 1:
+            several = ", ".join(dict.fromkeys(fitting))
+            raise UnknownState(f"{askable.id}: {written!r} fits several states: {several}. Write one of these.")
+        if fitting:
+            return fitting[0]
         if askable.quantity is not None:
             state = _state_of_value(askable.quantity, written)
             if state is not None:
@@ -135,6 +151,8 @@ class Lexicon:
         askable, written = self._named(observed)
         if observed.likelihood is not None:
             weights = {self.state(askable, s): w for s, w in observed.likelihood.items()}
+            if len(weights) < len(observed.likelihood):
+                raise CaseError(f"{askable.id}: the likelihood gives one state twice. Keep one.")
             missing = [s for s in askable.states if s not in weights]
             if missing:
                 raise UnknownState(
@@ -182,53 +200,69 @@ class Lexicon:
         return self.finding(name), written
 
     def _resolve(self, name: str, kinds: tuple[str, ...]) -> Meant | None:
+        """What a name means; None for nothing, UnknownFinding or UnknownName for several things."""
         word = _fold(name)
-        exact = [m for m in self.words.get(word, ()) if m.kind in kinds]
-        if exact:
-            return exact[0]
-        hits = [
+        for known in (self.spelled.get(name, ()), self.words.get(word, ())):
+            hits = [m for m in known if m.kind in kinds]
+            alike = [m for m in hits if (m.kind == "disease") == (hits[0].kind == "disease")]
+            if alike:
+                return _only(alike, name, kinds, "Write one of these.")
+        begun = [
             m
             for known, meant in self.words.items()
             if word and known.startswith(word)
             for m in meant
             if m.kind in kinds
         ]
-        nodes = list(dict.fromkeys((m.id, m.state) for m in hits))
-        if len(nodes) > 1:
-            names = ", ".join(sorted({m.id for m in hits})[:6])
-            raise (UnknownFinding if "finding" in kinds else UnknownName)(
-                f"{name!r} fits several: {names}. Type more of it."
-            )
-        return hits[0] if hits else None
+        return _only(begun, name, kinds, "Type more of it.") if begun else None
 
     def _hint(self, name: str, kinds: tuple[str, ...]) -> str:
         words = [w for w, meant in self.words.items() if any(m.kind in kinds for m in meant)]
         close = closest(_fold(name), words, 3)
-        ids = dict.fromkeys(next(m.id for m in self.words[w] if m.kind in kinds) for w in close)
+        ids = dict.fromkeys(m.id for w in close for m in self.words[w] if m.kind in kinds)
         return f"Did you mean {' or '.join(ids)}?" if ids else "`ddx find TEXT` looks names up."
 
 
 def of_network(network: Network) -> Lexicon:
     """The lexicon of a clinical network; of a view, only what it chose can be named."""
     entries = tuple(chosen_entries(network))
-    words: dict[str, list[Meant]] = {}
-
-    def add(word: str, meant: Meant) -> None:
-        listed = words.setdefault(_fold(word), [])
-        if meant not in listed:
-            listed.append(meant)
-
-    for rank in range(4):  # ids first, then aliases, then synonyms, then labels
-        for word, meant in _names(network, entries, rank):
-            add(word, meant)
+    ranked = [(rank, *named) for rank in range(4) for named in _names(network, entries, rank)]
     subjects = {(c.subject or cid): cid for cid, c in network.context.items()}
-    return Lexicon(_askables(network), entries, {w: tuple(m) for w, m in words.items()}, subjects)
+    return Lexicon(_askables(network), entries, _folded(ranked), subjects, _spelled(ranked))
 
 
 def of_states(states: Mapping[str, tuple[str, ...]]) -> Lexicon:
     """The lexicon of a network without roles: every node can be asked, under its own name."""
     askables = [Askable(node, node, labels, *_poles(labels, None, None)) for node, labels in states.items()]
-    return Lexicon(askables, (), {_fold(n): (Meant("finding", n, n),) for n in states}, {})
+    ranked = [(0, node, Meant("finding", node, node)) for node in states]
+    return Lexicon(askables, (), _folded(ranked), {}, _spelled(ranked))
+
+
+def _folded(ranked: Iterable[tuple[int, str, Meant]]) -> Words:
+    """Normalised word -> what it means, in the order given."""
+    words: dict[str, dict[Meant, None]] = {}
+    for _, word, meant in ranked:
+        words.setdefault(_fold(word), {})[meant] = None
+    return {word: tuple(meant) for word, meant in words.items()}
+
+
+def _spelled(ranked: Sequence[tuple[int, str, Meant]]) -> Words:
+    """Word as it is written -> what has it at its best rank, of words that, normalised, name several things."""
+    several = {word for word, meant in _folded(ranked).items() if len(meant) > 1}
+    best: dict[tuple[str, bool], int] = {}
+    found: dict[str, dict[Meant, None]] = {}
+    for rank, word, meant in ranked:
+        if _fold(word) in several and best.setdefault((word, meant.kind == "disease"), rank) == rank:
+            found.setdefault(word, {})[meant] = None
+    return {word: tuple(meant) for word, meant in found.items()}
+
+
+def _only(hits: Sequence[Meant], name: str, kinds: tuple[str, ...], remedy: str) -> Meant:
+    """The one thing that a name fits; refused where it fits several."""
+    if len({(m.id, m.state) for m in hits}) == 1:
+        return hits[0]
+    names = ", ".join(sorted({m.id for m in hits})[:6])
+    raise (UnknownFinding if "finding" in kinds else UnknownName)(f"{name!r} fits several: {names}. {remedy}")
 
 
 def entries_of(network: Network) -> Iterable[Entry]:
@@ -253,6 +287,7 @@ def _chosen_findings(network: Network) -> dict[str, Finding]:
 
 
 def _names(network: Network, entries: tuple[Entry, ...], rank: int) -> Iterable[tuple[str, Meant]]:
+    """Ids at rank 0, aliases at 1, synonyms at 2, labels at 3."""
     for entry in entries:
         event = network.diseases[entry.node].reported.get(entry.id)
         state = entry.states[0] if entry.of and len(entry.states) == 1 else None
@@ -290,7 +325,7 @@ def _askables(network: Network) -> Iterable[Askable]:
 
 def _poles(states: tuple[str, ...], absent: str | None, present: str | None) -> tuple[str | None, str | None]:
     """The states that `no-NAME` and `NAME` mean, where that is plain: as declared, or by the usual words."""
-    if len(states) == 2 and absent is None and present is None:
+    if len({_fold(s) for s in states}) == len(states) == 2 and absent is None and present is None:
         for low, high in (states, states[::-1]):
             if low in ABSENT or high in PRESENT:
                 return low, high

@@ -116,7 +116,10 @@ def of_plain(plain: Plain) -> Outline:
 
 def _lexicon_plain(lexicon: Lexicon) -> Plain:
     number: dict[Meant, int] = {}
-    words = {word: [number.setdefault(m, len(number)) for m in meant] for word, meant in lexicon.words.items()}
+    words, spelled = (
+        {word: [number.setdefault(m, len(number)) for m in meant] for word, meant in known.items()}
+        for known in (lexicon.words, lexicon.spelled)
+    )
     return {
         "askables": [
             [
@@ -129,6 +132,7 @@ def _lexicon_plain(lexicon: Lexicon) -> Plain:
         "entries": [[e.id, e.label, e.node, e.states, e.serious, e.of] for e in lexicon.entries.values()],
         "meant": [[m.kind, m.id, m.node, m.state] for m in number],
         "words": words,
+        "spelled": spelled,
         "subjects": dict(lexicon.subjects),
     }
 
@@ -147,5 +151,7 @@ def _lexicon_of(plain: Plain) -> Lexicon:
         for name, label, node, states, serious, of in plain["entries"]
     ]
     meant = [Meant(*m) for m in plain["meant"]]
-    words = {word: tuple([meant[i] for i in of]) for word, of in plain["words"].items()}
-    return Lexicon(askables, entries, words, plain["subjects"])
+    words, spelled = (
+        {word: tuple([meant[i] for i in of]) for word, of in plain[key].items()} for key in ("words", "spelled")
+    )
+    return Lexicon(askables, entries, words, plain["subjects"], spelled)

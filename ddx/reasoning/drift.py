@@ -76,9 +76,11 @@ def _joined(one: Changes, other: Changes) -> Changes:
 
 
 def _cases(old: Network, new: Network) -> list[tuple[str, Case]]:
-    """The shipped cases of either network."""
+    """The shipped cases of either network, and of the one that it is a view of."""
+    about = {network.name for network in (old, new)}
+    about |= {network.spec.view.of for network in (old, new) if network.spec and network.spec.view}
     read = {name: read_case(path) for name, path in catalog.cases().items()}
-    return [(name, case) for name, case in read.items() if case.network in (old.name, new.name)]
+    return [(name, case) for name, case in read.items() if case.network in about]
 
 
 def _drift(name: str, case: Case, old: Network, new: Network) -> Drift | None:
