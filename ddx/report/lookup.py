@@ -103,7 +103,7 @@ def _finding(network: Network, block: spec.Finding, name: str, surface: Surface)
     ways += [f"no-{name} means {asked.absent}"] if asked.absent else []
     if asked.quantity is not None:
         cuts = ", ".join(f"{cut:g}" for cut in asked.quantity.cuts)
-        ways.append(f"a value in {asked.quantity.unit} is cut at {cuts}")
+        ways.append(f"a value in {asked.quantity.span} is cut at {cuts}")
     if ways:
         yield from surface.wrapped("On the line: " + "; ".join(ways), first="  ", rest="    ")
 
