@@ -303,8 +303,21 @@ def test_cases_are_checked(run: Run, tmp_path: Path) -> None:
     assert "P(flu) above 0.9: it is 0.4" in out
     assert "DIAGNOSIS" in out
     assert "1 of 2 cases" in err
+    code, out, err = run("test", str(tmp_path), "--json")
+    assert code == 4 and "1 of 2 cases" in err
+    answer = json.loads(out)
+    assert answer["format"] == "ddx/test/1"
+    assert [c["outcome"] for c in answer["cases"]] == ["holds", "broken"]
+    (promise,) = answer["cases"][1]["broken"]
+    assert promise["promise"] == "P(flu) above 0.9" and promise["found"].startswith("it is 0.4")
     bad.write_text("ddx: case/1\nfindings: {nosuch: a}\n")
     assert run("test", str(tmp_path))[0] == 3
+    good.write_text(f"ddx: case/1\nnetwork: {TOY}\nfindings: {{kind: a}}\n")
+    code, out, _ = run("test", str(tmp_path), "--json")
+    assert code == 3
+    told, refused = json.loads(out)["cases"]
+    assert told == {"case": str(good), "outcome": "no promise", "broken": [], "error": None}
+    assert refused["outcome"] == "error" and "nosuch" in refused["error"]
     (tmp_path / "empty").mkdir()
     assert run("test", str(tmp_path / "empty"))[0] == 3
 

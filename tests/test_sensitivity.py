@@ -143,6 +143,39 @@ def test_a_rate_below_its_background_has_no_slope() -> None:
     assert i.within[1] < 0.02
 
 
+def test_log_odds_are_those_of_the_posterior(flu: Sensitivity) -> None:
+    assert flu.log_odds == pytest.approx(logit(flu.posterior), abs=1e-9)
+    for i in flu.influences:
+        for end in (i.low, i.high):
+            assert end.log_odds == pytest.approx(logit(end.posterior), abs=1e-9)
+
+
+def test_near_certainty_swings_are_compared_in_log_odds() -> None:
+    """Where a float has no digits left for 1 - P; the odds are those of the whole engine."""
+    q = asked("seed")
+    numbers = numbers_of(q)
+    answer = sensitivity(q.network, q.model, q.understood, entry(q, "scleromyxedema"))
+    assert answer.in_log_odds and answer.posterior > 0.9999
+    swings = [i.swing_nats for i in answer.influences]
+    assert swings == sorted(swings, reverse=True) and swings[9] > 0.1
+    assert [i.swing for i in answer.influences] != sorted((i.swing for i in answer.influences), reverse=True)
+    rates = [i for i in answer.influences if "given" in i.parameter.place][:3]
+    for i in rates:
+        for end in (i.low, i.high):
+            values = moved(numbers, i.parameter, end.value)
+            belief = with_tables(numbers, values).posteriors(q.understood.evidence)["lichen_myxedematosus"]
+            absent = belief["absent"] + belief["localized"]
+            assert end.log_odds == pytest.approx(math.log(belief["scleromyxedema"] / absent), abs=1e-6)
+
+
+def test_a_disease_that_the_findings_exclude_depends_on_no_number() -> None:
+    q = asked("seed")
+    answer = sensitivity(q.network, q.model, q.understood, entry(q, "nonradiographic_axspa"))
+    assert answer.log_odds == -math.inf
+    assert answer.depends == () and answer.bars == ()
+    assert len(answer.influences) == answer.numbers > 100
+
+
 def outcome(found: Mapping[str, float]) -> tuple[bool, str]:
     """Whether flu is likelier than not, and which disease is first."""
     return found["flu"] >= 0.5, max(found, key=found.__getitem__)

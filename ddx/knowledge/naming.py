@@ -44,7 +44,7 @@ def unknown_state(state: str, known: Collection[str], place: Place, whose: str) 
 
 
 def quantity_faults(quantity: Quantity | None, states: tuple[str, ...], place: Place, whose: str) -> Iterator[Fault]:
-    """Cuts that do not rise or do not fit the states or the ends of the scale; states that the variable does not have."""
+    """Cuts that do not rise or do not fit the states and the ends of the scale; states that the variable has not."""
     if quantity is None:
         return
     if len(quantity.states) != len(quantity.cuts) + 1 or list(quantity.cuts) != sorted(quantity.cuts):
