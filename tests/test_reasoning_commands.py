@@ -250,7 +250,7 @@ def test_counts_stand_beside_the_number_in_force(capsys: pytest.CaptureFixture[s
     page = " ".join(capsys.readouterr().out.split())
     assert "55% of 27/49, pooled" in page
     assert "Of counts k/n, (k + 1/2) / (n + 1) is in force." in page
-    assert "drawn in log odds" not in page and "20% or 63% at the ends of its range" in page
+    assert "drawn in log odds" not in page and "20% or 64% at the ends of its range" in page
 
 
 def test_credible_is_about_every_disease(capsys: pytest.CaptureFixture[str], toy_file: str) -> None:

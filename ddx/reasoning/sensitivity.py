@@ -4,7 +4,8 @@
 
 in any number t that its table is linear in (Castillo et al. 1997; Coupe & van der Gaag 2002): P(e, D) and P(e, not D)
 are linear, and their slopes come for all numbers at once (`one_way`). Numbers that act otherwise (backgrounds, odds
-ratios, priors) have their exact values at a grid. `flips` searches all of them for the smallest change.
+ratios, priors) have their exact values at a grid. A setting is solved anew for every value of a number that it depends
+on, so that a number is what stands in the file. `flips` searches all of them for the smallest change.
 """
 
 from __future__ import annotations
@@ -142,7 +143,7 @@ def sensitivity(network: Network, model: Model, understood: Understood, entry: E
     entries = listed(network, model)
     hypotheses = [Hypothesis.of(e, model.states[e.node], present=True) for e in entries]
     hypotheses.append(Hypothesis.of(entry, model.states[entry.node], present=False))
-    numbers = Regrounding(network, model, understood.setting)
+    numbers = Regrounding(network, model, understood.setting, solving=True)
     one_way = OneWay(numbers, model.likelihood(understood.evidence), belief.log_evidence, hypotheses)
     curves = one_way.curves()
     own, absent = one_way.index(entry.id), len(hypotheses) - 1

@@ -116,7 +116,7 @@ def _basis(p: Parameter) -> str:
 
 def _foot(answer: Sensitivity, shown: Sequence[Influence]) -> str:
     """What was varied, and how to read the numbers that are shown."""
-    held = "Held: the roots that the setting was solved for; numbers of its complaint are not varied."
+    held = "The setting is solved anew for each; numbers of its complaint are not varied."
     told = f"{answer.numbers} numbers varied, one at a time. {held}"
     ranges = "A range is the middle 90% of what `ddx credible` draws a number from."
     counted = any(isinstance(i.parameter.number, spec.Number) and i.parameter.number.counts for i in shown)
