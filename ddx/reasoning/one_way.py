@@ -186,6 +186,28 @@ class OneWay:
             joint = self._propagated(nodes, drawn)
         return [joint[:, a:b] for a, b in pairwise(ends)]
 
+    def along(self, moves: Sequence[tuple[Curve, Floats]]) -> list[Floats]:
+        """(hypotheses, values) of each function: on its line where the values lie on it, from its tables elsewhere."""
+        found: dict[int, Floats] = {}
+        waiting: dict[str, list[int]] = {}
+        for i, (curve, values) in enumerate(moves):
+            if curve.holds(*values.tolist()):
+                found[i] = curve.along(values)
+            else:
+                waiting.setdefault(self.group(curve.parameter), []).append(i)
+        for places in waiting.values():
+            made = self.joints([(moves[i][0].parameter, moves[i][1]) for i in places])
+            found.update(zip(places, made, strict=True))
+        return [found[i] for i in range(len(moves))]
+
+    def size_of_change(self, p: Parameter, value: float) -> float:
+        """How far a number is moved, in logits of its row."""
+        return self.numbers.size_of_change(p, value)
+
+    def states(self, node: str) -> tuple[str, ...]:
+        """The states of a variable."""
+        return tuple(self.numbers.model.states[node])
+
     def with_state(self, finding: str) -> Floats:
         """P(rest of e, finding = state, h) / P(e), (hypotheses, states); summed over states, the finding is withdrawn.
 

@@ -11,6 +11,7 @@ on, so that a number is what stands in the file. `flips` searches all of them fo
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
@@ -21,8 +22,9 @@ from ddx.knowledge.lexicon import Entry
 from ddx.network import Network
 from ddx.reasoning.basis import Basis, Plain, basis_of
 from ddx.reasoning.differential import listed
+from ddx.reasoning.entries import TableEntries
 from ddx.reasoning.explain import source_of
-from ddx.reasoning.flips import FindingFlip, NumberFlip, conclusions, finding_flips, smallest_flip
+from ddx.reasoning.flips import FindingFlip, Functions, NumberFlip, conclusions, finding_flips, smallest_flip
 from ddx.reasoning.numbers import Parameter
 from ddx.reasoning.one_way import Curve, Hypothesis, OneWay
 from ddx.reasoning.regrounding import Regrounding
@@ -143,8 +145,7 @@ def sensitivity(network: Network, model: Model, understood: Understood, entry: E
     entries = listed(network, model)
     hypotheses = [Hypothesis.of(e, model.states[e.node], present=True) for e in entries]
     hypotheses.append(Hypothesis.of(entry, model.states[entry.node], present=False))
-    numbers = Regrounding(network, model, understood.setting, solving=True)
-    one_way = OneWay(numbers, model.likelihood(understood.evidence), belief.log_evidence, hypotheses)
+    one_way = _functions(network, model, understood, hypotheses)
     curves = one_way.curves()
     own, absent = one_way.index(entry.id), len(hypotheses) - 1
     influences = [_influence_of(curve, own, absent) for curve in curves]
@@ -163,6 +164,16 @@ def sensitivity(network: Network, model: Model, understood: Understood, entry: E
         tuple(finding_flips(one_way, understood.findings, told, entry.id)),
         len(curves),
     )
+
+
+def _functions(network: Network, model: Model, understood: Understood, hypotheses: Sequence[Hypothesis]) -> Functions:
+    """Of the numbers that an author wrote; of the entries of the tables, in a network of another tool."""
+    likelihood = model.likelihood(understood.evidence)
+    log_evidence_nats = model.posteriors(understood.evidence).log_evidence
+    if network.spec is not None and not network.spec.settings and network.spec.view is None:
+        return TableEntries(model, likelihood, log_evidence_nats, hypotheses)
+    numbers = Regrounding(network, model, understood.setting, solving=True)
+    return OneWay(numbers, likelihood, log_evidence_nats, hypotheses)
 
 
 def _influence_of(curve: Curve, own: int, absent: int) -> Influence:

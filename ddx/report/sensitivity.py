@@ -23,6 +23,9 @@ INDENT = "      "
 TIED = "\N{NO-BREAK SPACE}"
 CAPPED = (percent(0.0), percent(1.0))
 HALF_A_POINT = 0.005
+OF_TABLES = (
+    "The others of its row keep their proportions. Nothing says how sure it is: a range halves and doubles its odds."
+)
 SMOOTHED = "Of counts k/n, (k + 1/2) / (n + 1) is in force."
 
 
@@ -42,7 +45,8 @@ def text(network: Network, answer: Sensitivity, surface: Surface) -> str:
     if shown:
         what = "odds" if _in_odds(answer) else "posterior"
         drawn = ", drawn in log odds" if answer.in_log_odds else ""
-        head = f"the numbers that it depends on most: range drawn from -> {what}{drawn}"
+        ranges = "odds halved and doubled" if shown[0].parameter.is_entry else "range drawn from"
+        head = f"the numbers that it depends on most: {ranges} -> {what}{drawn}"
         lines += ["", *(surface.faint(line) for line in surface.wrapped(head, first="  "))]
     for i in shown:
         lines += surface.wrapped(i.parameter.words, first="  ", rest="    ")
@@ -107,6 +111,8 @@ def _moved(answer: Sensitivity, i: Influence, scale: tuple[float, float], surfac
 def _basis(p: Parameter) -> str:
     """`81% of 68/75, mahevas2020, measured`; an interval where the network states one."""
     number = p.number
+    if p.is_entry:
+        return _value(p.value)
     counts = number.counts if isinstance(number, spec.Number) else None
     parts = [_value(p.value) + (f" of {counts[0]}/{counts[1]}" if counts else "")]
     if number.lo is not None and number.hi is not None:
@@ -116,6 +122,8 @@ def _basis(p: Parameter) -> str:
 
 def _foot(answer: Sensitivity, shown: Sequence[Influence]) -> str:
     """What was varied, and how to read the numbers that are shown."""
+    if any(i.parameter.is_entry for i in shown):
+        return f"{answer.numbers} entries of tables varied, one at a time. {OF_TABLES}"
     held = "The setting is solved anew for each; numbers of its complaint are not varied."
     told = f"{answer.numbers} numbers varied, one at a time. {held}"
     ranges = "A range is the middle 90% of what `ddx credible` draws a number from."
