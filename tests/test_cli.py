@@ -401,6 +401,19 @@ def test_a_terminal_gets_colour_and_its_own_width(columns: int) -> None:
     assert any("  WHY" in line for line in lines) == (columns == 120)
 
 
+@pytest.mark.parametrize("columns", [60, 80])
+@pytest.mark.parametrize(
+    "words",
+    ["sensitivity flu fever sex=male -n TOY", "credible fever -n TOY --draws 16", "coverage fever -n TOY",
+     "posterior fever -n TOY", "show flu -n TOY", "show scleromyxedema"],
+)  # fmt: skip
+def test_a_page_fits_its_terminal(words: str, columns: int) -> None:
+    seen = on_a_terminal(*words.replace("TOY", TOY).split(), columns=columns)
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", seen).splitlines()
+    assert len(lines) > 5
+    assert max(map(len, lines)) <= columns
+
+
 @pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
 def test_a_terminal_that_wants_no_colour_gets_none(environment: dict[str, str]) -> None:
     seen = on_a_terminal("diagnose", "doughnut-sign", **environment)
