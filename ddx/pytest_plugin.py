@@ -32,8 +32,11 @@ class CaseItem(pytest.Item):
     def runtest(self) -> None:
         from ddx.cli.asking import asked
         from ddx.cli.test import verdict
+        from ddx.errors import ExpectationFailed
 
-        verdict(asked((), str(self.path), None, None))
+        found = verdict(self.name, asked((), str(self.path), None, None))
+        if found.broken:
+            raise ExpectationFailed(found.told)
 
     def repr_failure(self, excinfo: ExceptionInfo[BaseException], *_style: object) -> str | TerminalRepr:
         from ddx.errors import DdxError

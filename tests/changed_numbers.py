@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ddx.cli.asking import Asked
-from ddx.engine import ground, population
+from ddx.engine import ground, population, priors
 from ddx.engine.model import Model, compile_network
 from ddx.knowledge import spec
 from ddx.knowledge.bayesnet import LocalModel
@@ -50,6 +50,23 @@ def posterior(
     net = numbers.model.network
     fresh = compile_network(replace(net, models=anew(numbers, values)), events=numbers.model.events, effort=0)
     belief = fresh.posteriors(evidence)
+    return {e: belief.probability(e) for e in numbers.model.events}
+
+
+def recompiled(numbers: Regrounding, values: Mapping[Parameter, float]) -> Model:
+    """The network with other numbers in its file, its setting solved anew by the compiler."""
+    changed = with_values(numbers.spec, values)
+    people = population.population(changed, numbers.setting)
+    models = ground.ground(changed, people, priors.solve(changed, people)).models
+    net = replace(numbers.model.network, models=dict(models))
+    return compile_network(net, events=numbers.model.events, effort=0)
+
+
+def posterior_edited(
+    numbers: Regrounding, values: Mapping[Parameter, float], evidence: Mapping[str, State]
+) -> dict[str, float]:
+    """P(every disease | evidence) once the file is edited."""
+    belief = recompiled(numbers, values).posteriors(evidence)
     return {e: belief.probability(e) for e in numbers.model.events}
 
 

@@ -144,7 +144,7 @@ def _number(item: dict[str, Any], *options: str) -> list[Trial]:
     name, value = item["argv"][1:]
     asked = [_line("diagnose", "-n", "net.yaml", PRESENT, name, value)]
     for option in options:
-        command = ["next"] if option in ("--limit", "--plan") else ["sensitivity", "D"]
+        command = ["next"] if option in ("--limit", "--plan") else ["credible"]
         asked.append(_line(*command, "-n", "net.yaml", PRESENT, option, value, renamed={name: option}))
     return asked
 

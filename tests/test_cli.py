@@ -303,8 +303,21 @@ def test_cases_are_checked(run: Run, tmp_path: Path) -> None:
     assert "P(flu) above 0.9: it is 0.4" in out
     assert "DIAGNOSIS" in out
     assert "1 of 2 cases" in err
+    code, out, err = run("test", str(tmp_path), "--json")
+    assert code == 4 and "1 of 2 cases" in err
+    answer = json.loads(out)
+    assert answer["format"] == "ddx/test/1"
+    assert [c["outcome"] for c in answer["cases"]] == ["holds", "broken"]
+    (promise,) = answer["cases"][1]["broken"]
+    assert promise["promise"] == "P(flu) above 0.9" and promise["found"].startswith("it is 0.4")
     bad.write_text("ddx: case/1\nfindings: {nosuch: a}\n")
     assert run("test", str(tmp_path))[0] == 3
+    good.write_text(f"ddx: case/1\nnetwork: {TOY}\nfindings: {{kind: a}}\n")
+    code, out, _ = run("test", str(tmp_path), "--json")
+    assert code == 3
+    told, refused = json.loads(out)["cases"]
+    assert told == {"case": str(good), "outcome": "no promise", "broken": [], "error": None}
+    assert refused["outcome"] == "error" and "nosuch" in refused["error"]
     (tmp_path / "empty").mkdir()
     assert run("test", str(tmp_path / "empty"))[0] == 3
 
@@ -386,6 +399,19 @@ def test_a_terminal_gets_colour_and_its_own_width(columns: int) -> None:
     assert max(map(len, lines)) <= columns
     assert any("█" in line for line in lines)
     assert any("  WHY" in line for line in lines) == (columns == 120)
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+@pytest.mark.parametrize(
+    "words",
+    ["sensitivity flu fever sex=male -n TOY", "credible fever -n TOY --draws 16", "coverage fever -n TOY",
+     "posterior fever -n TOY", "show flu -n TOY", "show scleromyxedema"],
+)  # fmt: skip
+def test_a_page_fits_its_terminal(words: str, columns: int) -> None:
+    seen = on_a_terminal(*words.replace("TOY", TOY).split(), columns=columns)
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", seen).splitlines()
+    assert len(lines) > 5
+    assert max(map(len, lines)) <= columns
 
 
 @pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])

@@ -30,6 +30,72 @@ def test_counts_are_smoothed() -> None:
     assert pooled.value == 3.5 / 8
 
 
+CRP = "{unit: mg/l, cuts: [5, 10], states: [low, some, high]%s}"
+
+
+@pytest.mark.parametrize(
+    ("ends", "words"),
+    [
+        (", lowest: 6", "a cut lies beyond the lowest or highest value"),
+        (", highest: 9", "a cut lies beyond the lowest or highest value"),
+        (", lowest: -1", "the lowest value is -1"),
+        (", lowest: none", "'none' is not a number"),
+    ],
+)
+def test_the_ends_of_a_scale_hold_its_cuts(tmp_path: Path, ends: str, words: str) -> None:
+    with pytest.raises(SpecError, match=words):
+        load(measured(tmp_path, ends))
+
+
+def measured(folder: Path, ends: str) -> Path:
+    """The toy with a finding that is measured, on a scale with these ends."""
+    judged = "{p: 0.1, source: elicited, grade: judgement}"
+    crp = f"""
+  crp:
+    label: CRP
+    states: [low, some, high]
+    tier: cheap_lab
+    quantity: {CRP % ends}
+    model:
+      kind: noisy-max
+      background: {{some: {judged}, high: {judged}}}
+      given:
+        flu: {{some: {judged}, high: {judged}}}
+"""
+    path = folder / "measured.yaml"
+    path.write_text(TOY.read_text(encoding="utf-8").rstrip() + crp, encoding="utf-8")
+    return path
+
+
+def test_a_value_beyond_the_ends_of_its_scale_is_refused(tmp_path: Path) -> None:
+    from ddx.network import load as loaded
+
+    path = measured(tmp_path, ", lowest: 1, highest: 50")
+    for network in (loaded(path), loaded(path)):  # read, then from the cache
+        names = network.lexicon
+        ends = [names.observe(Observed("crp", value))[1] for value in ("1", "50", "50.0 mg/l")]
+        assert ends == ["low", "high", "high"]
+        for value in ("0.9", "50.1", "1000 mg/l"):
+            with pytest.raises(UnknownState, match=r"is not a value in mg/l \(1 to 50\)"):
+                names.observe(Observed("crp", value))
+    free = loaded(measured(tmp_path, "")).lexicon
+    assert free.observe(Observed("crp", "1000"))[1] == "high"  # no end, nothing to refuse
+
+
+def test_scales_of_the_shelf_end_where_they_end() -> None:
+    from ddx.network import load as loaded
+
+    names = loaded("scleroderma-mimics").lexicon
+    for name, highest, beyond in [("age", "125", "300"), ("mrss", "51", "1000"), ("basmi", "10", "11"),
+                                  ("plasma-cells", "100", "101")]:  # fmt: skip
+        assert names.observe(Observed(name, highest))[1]
+        with pytest.raises(UnknownState, match=f"{beyond}.* is not a value in"):
+            names.observe(Observed(name, beyond))
+    with pytest.raises(UnknownState, match=r"or a value in years \(0 to 125\)") as refused:
+        names.subject({"age": "300"})
+    assert "300" not in str(refused.value)
+
+
 def test_the_network_survives_the_cache_form(toy: spec.Network) -> None:
     plain = codec.to_plain(toy)
     assert codec.of_plain(spec.Network, plain) == toy
@@ -100,7 +166,7 @@ def test_states_are_words_of_the_network(toy: spec.Network) -> None:
 
 
 def test_measured_values_fall_between_the_cuts() -> None:
-    quantity = spec.Quantity(unit="mm", cuts=(5.0, 15.0), states=("low", "middle", "high"))
+    quantity = lexicon.Scale("mm", (5.0, 15.0), ("low", "middle", "high"))
     names = lexicon.Lexicon(
         [lexicon.Askable("tst", "TST", quantity.states, None, None, quantity)],
         (),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -17,6 +18,8 @@ QUESTIONS = [
     ("compare", "discriminators", ("compare", "scleromyxedema", "systemic_sclerosis", *FEW)),
     ("replay", "steps", ("replay", *FEW)),
     ("combinations", "combinations", ("combinations", *FEW)),
+    ("coverage", "expected_nats", ("coverage", *FEW)),
+    ("credible", "intervals", ("credible", *FEW, "--draws", "32")),
 ]
 
 
@@ -50,6 +53,7 @@ FIELDS = [  # the contract of the JSON forms
     ("compare", "discriminators", {"finding", "asked"}),
     ("replay", "steps", {"finding", "state", "posteriors"}),
     ("combinations", "combinations", {"diseases", "probability"}),
+    ("credible", "intervals", {"id", "posterior", "interval", "median", "same_rank", "top_three"}),
 ]
 
 
@@ -78,6 +82,12 @@ PAGES = [
     ["compare", "scleromyxedema", "ssc"],
     ["combinations", "--all"],
     ["replay", "--guess", "ssc"],
+    ["coverage"],
+    ["credible", "--draws", "32"],
+    ["credible", "--draws", "32", "--all"],
+    ["sensitivity", "scleromyxedema"],
+    ["sensitivity", "ankylosing_spondylitis"],
+    ["posterior"],
 ]
 
 
@@ -102,6 +112,47 @@ def test_help_fits_eighty_columns(
     assert main([command, "--help"]) == 0
     told = capsys.readouterr().out
     assert max(map(len, told.splitlines())) <= 80
+
+
+LOOKED_UP = [
+    ["show", "systemic_sclerosis"],
+    ["show", "scleromyxedema"],
+    ["show", "mrss"],
+    ["show", "mgus"],
+    ["show", "lung", "-n", "asia"],
+    ["find", "skin"],
+    ["about"],
+    ["about", "four-diseases", "--engine"],
+    ["posterior", "-n", "asia", "smoke=yes"],
+    ["posterior", "-n", "hepar2"],
+    ["sensitivity", "scleromyxedema", "age=52", "sex=male", *FEW[::2], "ana=negative", "paraprotein"],
+]
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+@pytest.mark.parametrize("arguments", LOOKED_UP, ids=" ".join)
+def test_what_is_looked_up_fits_its_width(
+    arguments: list[str], columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert main(arguments) == 0
+    for line in capsys.readouterr().out.splitlines()[arguments[0] in ("posterior", "sensitivity") :]:
+        assert len(line) <= columns
+
+
+def test_a_table_of_numbers_loses_nothing_where_it_is_narrow(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The basis of a number goes to a line of its own: sources stay whole."""
+    pages = []
+    for columns in (60, 120):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        assert main(["show", "scleromyxedema"]) == 0
+        pages.append(capsys.readouterr().out)
+    for page in pages:
+        assert page.count("mahevas2020*") == pages[0].count("mahevas2020*") > 2
+        assert "of counts k/n, P is (k + 1/2) / (n + 1)" in page
+    assert len(pages[0].splitlines()) > len(pages[1].splitlines())
 
 
 def test_the_fields_of_a_contribution(capsys: pytest.CaptureFixture[str]) -> None:
@@ -183,10 +234,77 @@ def test_sensitivity_and_intervals(capsys: pytest.CaptureFixture[str], toy_file:
     assert here / (here + there) == pytest.approx(line_of["low"]["posterior"], abs=1e-9)
     assert main(line) == 0
     assert "numbers varied" in capsys.readouterr().out
-    assert main([*line, "--intervals", "--draws", "32", "--json"]) == 0
+    assert main([*line, "--intervals"]) == 2  # of all diseases: `ddx credible`
+    assert "No such option" in capsys.readouterr().err
+
+
+def test_near_certainty_the_page_tells_odds(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sensitivity", "scleromyxedema", "-c", "seed", "--plain"]) == 0
+    page = capsys.readouterr().out
+    bars = re.findall(r"^ {6}([.#]{24})  ", page, re.MULTILINE)
+    assert len(bars) == 10 and len(set(bars)) > 5
+    page = " ".join(page.split())
+    assert "drawn in log odds" in page and " to 1" in page and "-> >99%" not in page
+    assert "stated 0.2% to 2.0%" in page  # what the file says, beside the range drawn from
+    assert main(["sensitivity", "nonradiographic_axspa", "-c", "seed"]) == 0
+    page = capsys.readouterr().out
+    assert "depends on no number" in page and "depends on most" not in page
+    assert main(["sensitivity", "nonradiographic_axspa", "-c", "seed", "--json"]) == 0
+    first = json.loads(capsys.readouterr().out)["influences"][0]
+    assert first["low"]["log10_odds"] is None and first["slope"] == 0
+
+
+def test_counts_stand_beside_the_number_in_force(capsys: pytest.CaptureFixture[str]) -> None:
+    line = ["sensitivity", "scleromyxedema", "age=52", "sex=male", *FEW[::2], "ana=negative", "paraprotein"]
+    assert main(line) == 0
+    page = " ".join(capsys.readouterr().out.split())
+    assert "55% of 27/49, pooled" in page
+    assert "Of counts k/n, (k + 1/2) / (n + 1) is in force." in page
+    assert "drawn in log odds" not in page and "20% or 64% at the ends of its range" in page
+
+
+def test_credible_is_about_every_disease(capsys: pytest.CaptureFixture[str], toy_file: str) -> None:
+    line = ["credible", "fever", "sex=male", "-n", toy_file, "--draws", "32"]
+    assert main([*line, "--json"]) == 0
     sure = json.loads(capsys.readouterr().out)
     assert sure["draws"] == 32
+    assert {i["id"] for i in sure["intervals"]} == {"flu", "ssc", "mgus", "multiple_myeloma"}
     assert all(i["interval"][0] <= i["posterior"] <= i["interval"][1] for i in sure["intervals"])
+    assert main([*line, "--json", "--seed", "1"]) == 0
+    assert json.loads(capsys.readouterr().out)["intervals"] != sure["intervals"]
+
+
+def test_credible_says_how_many_it_leaves_out(capsys: pytest.CaptureFixture[str]) -> None:
+    line = ["credible", *FEW, "--draws", "16"]
+    assert main(line) == 0
+    few = capsys.readouterr().out
+    assert "11 less probable ones (--all)" in few and "Osteitis condensans" not in few
+    assert main([*line, "--all"]) == 0
+    assert "Osteitis condensans" in (every := capsys.readouterr().out)
+    assert "--all" not in every
+
+
+def test_coverage_says_what_conflict_and_diagnose_say(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["coverage", *FEW]) == 0
+    page = " ".join(capsys.readouterr().out.split())
+    assert "The network accounts for the case as a whole." in page
+    assert "90 of 100" in page and "1,024 patients" in page
+    found = []
+    for question in ("coverage", "conflict", "diagnose"):
+        assert main([question, *FEW, "--json"]) == 0
+        answer = json.loads(capsys.readouterr().out)
+        found.append(answer if question == "coverage" else answer["coverage"])
+    assert found[0]["tail"] == found[1]["tail"] == found[2]["tail"]
+    assert found[0]["coverage"] == "inside"
+    low, middle, high = found[0]["expected_nats"]
+    assert low <= middle <= high < 0
+
+
+def test_coverage_without_findings(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["coverage", "--setting", "general-population"]) == 0
+    page = capsys.readouterr().out
+    assert "No finding was entered" in page
+    assert "patients" not in page
 
 
 def test_diagnose_fills_its_intervals_when_asked(capsys: pytest.CaptureFixture[str], toy_file: str) -> None:

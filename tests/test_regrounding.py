@@ -14,7 +14,7 @@ from ddx.engine.solved import roots_of
 from ddx.errors import SpecError
 from ddx.knowledge import spec
 from ddx.knowledge.bayesnet import LocalModel, NoisyMax, Table
-from ddx.reasoning.numbers import parameters
+from ddx.reasoning.numbers import Parameter, parameters
 from ddx.reasoning.regrounding import Regrounding
 from ddx.reasoning.uncertainty import varies
 from reasoning_cases import asked, toy
@@ -120,6 +120,57 @@ def test_a_prior_moves_its_disease_and_leaves_it_as_common_over_contexts(numbers
     common = (table.values[:, 1, :] * mix[:, None]).sum(axis=0)
     assert common[1] == pytest.approx(common[0], rel=1e-8)
     assert table.values[0, 1, 1] < 0.5 * table.values[0, 1, 0]
+
+
+@pytest.mark.parametrize("setting", ["clinic", "general"])
+def test_roots_solved_anew_in_lanes_are_those_of_the_compiler(setting: str) -> None:
+    """Every number on which a setting depends, halved and tripled in its odds, as lanes; held roots are the mutant."""
+    q = toy(*FINDINGS, setting=setting)
+    numbers = Regrounding(q.network, q.model, setting, solving=True)
+    solved_as_compiled(numbers, [p for p in numbers.varied if p.node in numbers.solving], setting)
+
+
+def test_so_they_are_in_the_flagship() -> None:
+    q = asked("seed")
+    numbers = Regrounding(q.network, q.model, "scleroderma-clinic", solving=True)
+    solved_as_compiled(numbers, [p for p in numbers.varied if p.node in numbers.solving][::7], "scleroderma-clinic")
+
+
+def solved_as_compiled(numbers: Regrounding, chosen: list[Parameter], setting: str) -> None:
+    assert {p.place[0] for p in chosen} >= {"settings", "diseases"}
+    held = numbers_held_differ = 0
+    for p in chosen:
+        odds = p.value / (1 - p.value) if p.value < 1 else p.value
+        pair = np.array([odds * 0.5, odds * 3.0])
+        pair = np.clip(pair / (1 + pair) if p.value < 1 else pair, *numbers.bounds(p))
+        lanes = numbers.grounding(numbers.moved(p, pair)).roots
+        for lane, t in enumerate(pair.tolist()):
+            changed = with_values(numbers.spec, moved(numbers, p, t))
+            try:
+                exact = priors.solve(changed, population.population(changed, setting))
+            except SpecError:  # it cannot be met
+                assert np.isnan(next(iter(lanes.odds.values()))[1:, lane]).all(), p.where
+                continue
+            for kind in ROOTS:
+                for node, row in getattr(exact, kind).items():
+                    found = getattr(lanes, kind)[node]
+                    assert found[:, lane] == pytest.approx(row, rel=1e-8), p.where
+                    held += 1
+                    numbers_held_differ += getattr(numbers.roots, kind)[node] != pytest.approx(row, rel=1e-8)
+    assert 0 < numbers_held_differ < held
+
+
+def test_a_setting_that_cannot_be_met_is_no_number() -> None:
+    """Given a complaint that others bring about too, a prior can be too large to be reached."""
+    q = asked("seed")
+    numbers = Regrounding(q.network, q.model, "scleroderma-clinic", solving=True)
+    p = next(p for p in numbers.varied if p.where.endswith("scleroderma-clinic.priors.scleromyxedema"))
+    roots = numbers.grounding(numbers.moved(p, np.array([0.05, 0.9]))).roots
+    assert np.isfinite(roots.odds["lichen_myxedematosus"][:, 0]).all()
+    assert np.isnan(roots.odds["lichen_myxedematosus"][1:, 1]).all()
+    changed = with_values(numbers.spec, moved(numbers, p, 0.9))
+    with pytest.raises(SpecError, match="can be reached"):
+        priors.solve(changed, population.population(changed, numbers.setting))
 
 
 def test_numbers_of_a_full_row_keep_their_proportions() -> None:

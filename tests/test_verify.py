@@ -53,6 +53,7 @@ def test_an_untouched_report_holds(run: Run, arguments: tuple[str, ...]) -> None
     code, out, err = run("verify", kept(saved(run, *arguments)))
     assert (code, err) == (0, "")
     assert "holds" in out
+    assert run("verify", "report.json", "--plain") == (0, out, "")
 
 
 def test_likelihoods_and_intervals_too(run: Run, tmp_path: Path) -> None:

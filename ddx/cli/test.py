@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,13 +14,49 @@ from ddx.cli.terminal import emit, surface
 from ddx.errors import DdxError, ExpectationFailed, FileProblem
 from ddx.knowledge import catalog
 
+if TYPE_CHECKING:
+    from ddx.reasoning.basis import Plain
+    from ddx.reasoning.expectations import Broken
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of one case: `holds`, `broken`, `no promise` or `error`; the promises broken, or what went wrong."""
+
+    name: str
+    outcome: str
+    broken: tuple[Broken, ...] = ()
+    page: str = ""
+    error: DdxError | None = None
+
+    @property
+    def told(self) -> str:
+        """What is broken, then the differential."""
+        return "\n".join([*(f"  {promise}" for promise in self.broken), "", self.page])
+
+    @property
+    def text(self) -> str:
+        """As it is printed."""
+        if self.outcome == "broken":
+            return f"FAILED  {self.name}\n{self.told}\n"
+        if self.outcome == "error":
+            return f"ERROR   {self.name}\n  {self.error}\n"
+        return f"{self.outcome:10}  {self.name}\n"
+
+    def plain(self) -> Plain:
+        """An entry of ddx/test/1."""
+        promises: list[Plain] = [{"promise": b.promise, "found": b.found} for b in self.broken]
+        error = str(self.error) if self.error else None
+        return {"case": self.name, "outcome": self.outcome, "broken": promises, "error": error}
+
 
 @click.command()
 @click.argument("cases", nargs=-1, required=True, metavar="CASES...")
 @click.option("-n", "--network", metavar="NETWORK", help="This network instead of the one each case names.")
 @click.option("--setting", metavar="S", help="This setting instead of the one each case names.")
+@click.option("--json", "as_json", is_flag=True, help="The answer for a program.")
 @click.option("--plain", is_flag=True, help="No colour, ASCII only.")
-def test(cases: tuple[str, ...], network: str | None, setting: str | None, plain: bool) -> None:
+def test(cases: tuple[str, ...], network: str | None, setting: str | None, as_json: bool, plain: bool) -> None:
     """Check the `expect` block of every case; where one does not hold, print its differential and exit with 4.
 
     CASES are names on the shelf, files, or folders (every *.case.yaml in them). pytest collects the same files.
@@ -26,42 +64,47 @@ def test(cases: tuple[str, ...], network: str | None, setting: str | None, plain
     \b
       ddx test seed
       ddx test my-cases/ another.case.yaml
+      ddx test my-cases/ --json
     """
-    failed, unreadable = 0, 0
+    found = []
     for name in named(cases):
-        try:
-            question = asked((), name, network, setting)
-            answer_text = verdict(question, plain=plain)
-        except ExpectationFailed as fault:
-            failed += 1
-            emit(f"FAILED  {name}\n{fault}\n")
-        except DdxError as fault:
-            unreadable = unreadable or fault.exit_code
-            emit(f"ERROR   {name}\n  {fault}\n")
-        else:
-            emit(f"{answer_text}  {name}\n")
+        found.append(_verdict(name, network, setting, plain=plain))
+        if not as_json:
+            emit(found[-1].text)
+    if as_json:
+        from ddx.report.json import written
+
+        whole: dict[str, Plain] = {"format": "ddx/test/1", "cases": [verdict.plain() for verdict in found]}
+        emit(written(whole))
+    failed = sum(verdict.outcome == "broken" for verdict in found)
     if failed:
-        raise ExpectationFailed(f"{failed} of {len(named(cases))} cases do not give what they promise")
-    if unreadable:
-        click.get_current_context().exit(unreadable)
+        raise ExpectationFailed(f"{failed} of {len(found)} cases do not give what they promise")
+    click.get_current_context().exit(next((v.error.exit_code for v in found if v.error), 0))
 
 
-def verdict(question: Asked, *, plain: bool = True) -> str:
-    """`holds`, or `no promise` for a case without an `expect` block; ExpectationFailed carries the differential."""
+def _verdict(name: str, network: str | None, setting: str | None, *, plain: bool) -> Verdict:
+    """Whether one case holds; a case that cannot be answered is an error with its exit code."""
+    try:
+        return verdict(name, asked((), name, network, setting), plain=plain)
+    except DdxError as fault:
+        return Verdict(name, "error", error=fault)
+
+
+def verdict(name: str, question: Asked, *, plain: bool = True) -> Verdict:
+    """Whether what a case promises holds, with its differential where it does not."""
     from ddx.reasoning.differential import diagnose
     from ddx.reasoning.expectations import broken
 
     answer = diagnose(question.network, question.model, question.understood)
     if not question.case.expect:
-        return "no promise"
+        return Verdict(name, "no promise")
     faults = broken(question.network, question.model, answer, question.case.expect)
-    if faults:
-        from ddx.cli.pages import page_of
-        from ddx.report.text import differential_text
+    if not faults:
+        return Verdict(name, "holds")
+    from ddx.cli.pages import page_of
+    from ddx.report.text import differential_text
 
-        page = differential_text(page_of(question, answer, surface(plain=plain)))
-        raise ExpectationFailed("\n".join([*(f"  {fault}" for fault in faults), "", page]))
-    return "holds     "
+    return Verdict(name, "broken", faults, differential_text(page_of(question, answer, surface(plain=plain))))
 
 
 def named(cases: Sequence[str]) -> list[str]:

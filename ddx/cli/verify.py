@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ddx.cli.terminal import emit
+from ddx.cli.terminal import emit, surface
 from ddx.errors import ExpectationFailed
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ AGREES = 1e-9  # largest difference of two probabilities that are the same
 @click.argument("report", type=click.Path(path_type=Path))
 @click.option("-n", "--network", metavar="NETWORK", help="The network, where it is not on the shelf.")
 @click.option("--json", "as_json", is_flag=True, help="The answer for a program.")
-def verify(report: Path, network: str | None, as_json: bool) -> None:
+@click.option("--plain", is_flag=True, help="No colour, ASCII only.")
+def verify(report: Path, network: str | None, as_json: bool, plain: bool) -> None:
     """Make the answer in REPORT (of `ddx diagnose --json`) again from its evidence, and compare.
 
     Exits with 4 where the network, the evidence or a probability is another, and says which.
@@ -54,7 +55,8 @@ def verify(report: Path, network: str | None, as_json: bool) -> None:
     if differences:
         raise ExpectationFailed("\n     ".join([f"{report}: not what ddx says now", *differences]))
     if not as_json:
-        emit(f"{report}: holds. {said.network}, result sha256 {said.result_sha256}.\n")
+        page = surface(plain=plain)
+        emit(page.plain(f"{report}: holds. {said.network}, result sha256 {said.result_sha256}.\n"))
 
 
 def _differences(said: Reported, network: Network, answer: Differential) -> Iterator[str]:

@@ -222,7 +222,7 @@ class Grounding:
         """(context states, lanes) what each multiplies the odds by: share / general mix, or the odds of the rate."""
         states = self.names.states[profile.context]
         if profile.kind == "share":
-            weights: Array = self.row(profile.row, states) / self.people.general_mix[profile.context][:, None]
+            weights: Array = self.row(profile.row, states) / _lanes(self.people.general_mix[profile.context])
             return weights
         given = [self._drawn.get(id(profile.row[s]), np.array([profile.row[s].value])) for s in states]
         rate = np.stack(np.broadcast_arrays(*given))

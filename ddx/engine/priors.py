@@ -50,7 +50,7 @@ def solve(network: spec.Network, people: Population) -> Roots:
     The error gives the node, the stated figure and the smallest (or largest) figure that can be reached.
     """
     roots = starting_roots(network, people)
-    targets = list(_targets(network, people))
+    targets = list(targets_of(network, people))
     if not targets:
         return roots
     network = _cut(network, with_ancestors(network, [*roots.mix, *(t.node for t in targets)]))
@@ -114,7 +114,8 @@ def _background(network: spec.Network, people: Population, node: str) -> Array:
     return normalised
 
 
-def _targets(network: spec.Network, people: Population) -> Iterator[Target]:
+def targets_of(network: spec.Network, people: Population) -> Iterator[Target]:
+    """What a setting states: shares of contexts, priors, the rate of its complaint."""
     for context, mix in people.mix.items():
         for i, share in enumerate(mix):
             if 0 < share < 1:

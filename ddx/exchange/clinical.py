@@ -174,7 +174,8 @@ def _quantity(quantity: spec.Quantity | None) -> dict[str, Tree]:
     if quantity is None:
         return {}
     told: dict[str, Tree] = {"unit": quantity.unit, "cuts": list(quantity.cuts), "states": list(quantity.states)}
-    return {"quantity": {**told, "equal": quantity.equal}}
+    ends: dict[str, Tree] = {n: v for n in ("lowest", "highest") if (v := getattr(quantity, n)) is not None}
+    return {"quantity": {**told, "equal": quantity.equal, **ends}}
 
 
 def _model(network: BayesNet, name: str) -> Tree:

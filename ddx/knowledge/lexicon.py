@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 ABSENT = ("absent", "negative", "no", "normal", "none", "false", "poor")
 NO_FILE = ("", "on the line", "subject")  # where findings stand that were read from no file
+LARGEST_VALUE = 1e9  # of any measurement
 PRESENT = ("present", "positive", "yes", "abnormal", "true", "elevated", "increased", "good")
 
 
@@ -39,13 +40,27 @@ class Entry(NamedTuple):
 class Scale(NamedTuple):
     """How a measured value maps to a state: states from low to high, separated by `cuts`.
 
-    A value that equals a cut belongs to the state above it, or below where `equal` is "below".
+    A value that equals a cut belongs to the state above it, or below where `equal` is "below". A scale that ends has a
+    `lowest` or `highest` value.
     """
 
     unit: str
     cuts: tuple[float, ...]
     states: tuple[str, ...]
     equal: str = "above"
+    lowest: float | None = None
+    highest: float | None = None
+
+    @property
+    def span(self) -> str:
+        """The values that it can have, in words: `years (0 to 125)`, or the unit alone where it has no ends."""
+        if self.highest is None:
+            return self.unit if self.lowest is None else f"{self.unit} ({self.lowest:g} or more)"
+        return f"{self.unit} ({self.lowest or 0:g} to {self.highest:g})"
+
+    def holds(self, value: float) -> bool:
+        """Whether a value lies on the scale."""
+        return (self.lowest or 0.0) <= value and (self.highest is None or value <= self.highest)
 
 
 class Askable(NamedTuple):
@@ -344,7 +359,9 @@ def _plain(askable: Askable, word: str | None) -> str | None:
 
 
 def _scale(quantity: Quantity | None) -> Scale | None:
-    return Scale(quantity.unit, quantity.cuts, quantity.states, quantity.equal) if quantity else None
+    if quantity is None:
+        return None
+    return Scale(quantity.unit, quantity.cuts, quantity.states, quantity.equal, quantity.lowest, quantity.highest)
 
 
 def _state_of_value(scale: Scale, written: str) -> str | None:
@@ -356,8 +373,8 @@ def _state_of_value(scale: Scale, written: str) -> str | None:
         value = float(text)
     except ValueError:
         return None
-    if not 0 <= value < 1e9:
-        raise UnknownState(f"{written!r} is not a value in {scale.unit}.")
+    if not (scale.holds(value) and value < LARGEST_VALUE):
+        raise UnknownState(f"{written!r} is not a value in {scale.span}.")
     above = sum(value >= cut if scale.equal == "above" else value > cut for cut in scale.cuts)
     return scale.states[above]
 
@@ -365,7 +382,7 @@ def _state_of_value(scale: Scale, written: str) -> str | None:
 def _states_hint(askable: Askable) -> str:
     hint = f"Its states: {', '.join(askable.states)}"
     if askable.quantity is not None:
-        hint += f", or a value in {askable.quantity.unit}"
+        hint += f", or a value in {askable.quantity.span}"
     return hint + "."
 
 

@@ -44,11 +44,16 @@ def unknown_state(state: str, known: Collection[str], place: Place, whose: str) 
 
 
 def quantity_faults(quantity: Quantity | None, states: tuple[str, ...], place: Place, whose: str) -> Iterator[Fault]:
-    """Cuts that do not rise or do not fit the states, and states that the variable does not have."""
+    """Cuts that do not rise or do not fit the states and the ends of the scale; states that the variable has not."""
     if quantity is None:
         return
     if len(quantity.states) != len(quantity.cuts) + 1 or list(quantity.cuts) != sorted(quantity.cuts):
         message = f"{len(quantity.states)} states for {len(quantity.cuts)} cuts"
         yield place, message, "Rising cuts, one fewer than states."
+    ends = [x for x in (quantity.lowest, *quantity.cuts, quantity.highest) if x is not None]
+    if quantity.lowest is not None and quantity.lowest < 0:
+        yield place, f"the lowest value is {quantity.lowest:g}", "No measured value is below 0."
+    if ends != sorted(ends):
+        yield place, "a cut lies beyond the lowest or highest value", "Cuts lie between `lowest` and `highest`."
     for state in quantity.states:
         yield from unknown_state(state, states, place, whose)

@@ -124,7 +124,7 @@ def _lexicon_plain(lexicon: Lexicon) -> Plain:
         "askables": [
             [
                 *(a.id, a.label, a.states, a.absent, a.present),
-                [a.quantity.unit, a.quantity.cuts, a.quantity.states, a.quantity.equal] if a.quantity else None,
+                list(a.quantity) if a.quantity else None,
                 dict(a.state_aliases),
             ]
             for a in lexicon.askables.values()
@@ -141,7 +141,7 @@ def _lexicon_of(plain: Plain) -> Lexicon:
     askables = [
         Askable(
             *(name, label, tuple(states), absent, present),
-            Scale(scale[0], tuple(scale[1]), tuple(scale[2]), scale[3]) if scale else None,
+            Scale(scale[0], tuple(scale[1]), tuple(scale[2]), *scale[3:]) if scale else None,
             aliases,
         )
         for name, label, states, absent, present, scale, aliases in plain["askables"]

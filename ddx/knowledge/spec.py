@@ -188,13 +188,16 @@ class Code(Block):
 class Quantity(Block):
     """How a measured value maps to a state: states from low to high, separated by `cuts`.
 
-    A value that equals a cut belongs to the state above it, or below where `equal: below`.
+    A value that equals a cut belongs to the state above it, or below where `equal: below`. Where the scale itself ends,
+    `lowest` and `highest` are the values it can have: what lies beyond is a slip and is refused.
     """
 
     unit: str
     cuts: tuple[float, ...]
     states: tuple[str, ...]
     equal: Literal["above", "below"] = "above"
+    lowest: float | None = None
+    highest: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

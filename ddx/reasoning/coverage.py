@@ -14,6 +14,7 @@ does not hang on one draw, and is at most twice as often below any level as that
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -63,6 +64,17 @@ class Coverage(Shown):
     def lies(self) -> Tail:
         """The tail, with how many patients were drawn."""
         return Tail(self.tail, self.draws.worlds * self.draws.patients)
+
+    @property
+    def log10_probability(self) -> float:
+        """log10 P(findings | diseases)."""
+        return self.log_probability_nats / math.log(10)
+
+    @property
+    def expected_log10(self) -> tuple[float, float, float]:
+        """Its 5, 50, 95 % quantiles among the patients drawn, in powers of ten."""
+        low, middle, high = self.expected_nats
+        return low / math.log(10), middle / math.log(10), high / math.log(10)
 
     @property
     def headline(self) -> str:

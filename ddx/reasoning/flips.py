@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from ddx.engine.cut import Seen
 from ddx.reasoning.numbers import Parameter
-from ddx.reasoning.one_way import Curve, OneWay, between
+from ddx.reasoning.one_way import Curve, Hypothesis, between
 from ddx.reasoning.understanding import Used
 
 Floats = npt.NDArray[np.float64]
@@ -23,6 +25,25 @@ Floats = npt.NDArray[np.float64]
 CONFIRMED = 1e-6  # a flip is found to this, in its size
 TRIED = 16  # values between the two ends of a bracket
 MOST_ROUNDS = 12
+
+
+class Functions(Protocol):
+    """P(e, h) / P(e) of several hypotheses, as functions of one number at a time, and of the state of one finding."""
+
+    joint: Floats  # (hypotheses,) now
+
+    @property
+    def nodes(self) -> Sequence[str]: ...
+    @property
+    def hypotheses(self) -> Sequence[Hypothesis]: ...
+    @property
+    def seen(self) -> Seen: ...
+    def index(self, name: str) -> int: ...
+    def curves(self) -> list[Curve]: ...
+    def along(self, moves: Sequence[tuple[Curve, Floats]]) -> list[Floats]: ...
+    def size_of_change(self, p: Parameter, value: float) -> float: ...
+    def states(self, node: str) -> tuple[str, ...]: ...
+    def with_state(self, finding: str) -> Floats: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +108,12 @@ class _Bracket:
     at_most: float
 
     @classmethod
-    def of(cls, one_way: OneWay, curve: Curve, ends: tuple[float, float]) -> _Bracket:
-        sizes = [one_way.numbers.size_of_change(curve.parameter, end) for end in ends]
+    def of(cls, one_way: Functions, curve: Curve, ends: tuple[float, float]) -> _Bracket:
+        sizes = [one_way.size_of_change(curve.parameter, end) for end in ends]
         return cls(curve, *ends, *sizes)
 
 
-def smallest_flip(one_way: OneWay, curves: Sequence[Curve], conclusion: Conclusion) -> NumberFlip | None:
+def smallest_flip(one_way: Functions, curves: Sequence[Curve], conclusion: Conclusion) -> NumberFlip | None:
     """The smallest change of one number that turns a conclusion; None where none within the bounds does."""
     if not conclusion.margin(one_way.joint) > 0:
         return None
@@ -106,7 +127,7 @@ def smallest_flip(one_way: OneWay, curves: Sequence[Curve], conclusion: Conclusi
     best = min(brackets, key=lambda b: (b.at_most, b.curve.parameter.where), default=None)
     if best is None:
         return None
-    (there,) = _joints(one_way, [best], [np.array([best.far])])
+    (there,) = one_way.along([(best.curve, np.array([best.far]))])
     return NumberFlip(best.curve.parameter, best.far, best.at_most, conclusion.outcome(there[:, 0]))
 
 
@@ -121,38 +142,26 @@ def _steps(curve: Curve, conclusion: Conclusion) -> list[tuple[float, float]]:
     return found
 
 
-def _narrowed(one_way: OneWay, brackets: Sequence[_Bracket], conclusion: Conclusion) -> list[_Bracket]:
+def _narrowed(one_way: Functions, brackets: Sequence[_Bracket], conclusion: Conclusion) -> list[_Bracket]:
     """Every bracket cut into TRIED + 1 parts, of which the first that turns the conclusion is left."""
     tried = [between(b.curve.parameter, b.near, b.far, TRIED) for b in brackets]
+    along = one_way.along([(b.curve, values) for b, values in zip(brackets, tried, strict=True)])
     found = []
-    for bracket, values, joints in zip(brackets, tried, _joints(one_way, brackets, tried), strict=True):
+    for bracket, values, joints in zip(brackets, tried, along, strict=True):
         ends = [bracket.near, *values.tolist(), bracket.far]
         k = [*(conclusion.margin(joints) <= 0), True].index(True)
         found.append(_Bracket.of(one_way, bracket.curve, (ends[k], ends[k + 1])))
     return found
 
 
-def _joints(one_way: OneWay, brackets: Sequence[_Bracket], values: Sequence[Floats]) -> list[Floats]:
-    """(hypotheses, values) of each bracket: on its line where that reaches, from its tables elsewhere."""
-    found: dict[int, Floats] = {}
-    waiting: dict[str, list[int]] = {}
-    for i, (bracket, own) in enumerate(zip(brackets, values, strict=True)):
-        if bracket.curve.holds(bracket.near, bracket.far):
-            found[i] = bracket.curve.along(own)
-        else:
-            waiting.setdefault(one_way.group(bracket.curve.parameter), []).append(i)
-    for places in waiting.values():
-        made = one_way.joints([(brackets[i].curve.parameter, values[i]) for i in places])
-        found.update(zip(places, made, strict=True))
-    return [found[i] for i in range(len(brackets))]
-
-
-def finding_flips(one_way: OneWay, used: Sequence[Used], told: Sequence[Conclusion], disease: str) -> list[FindingFlip]:
+def finding_flips(
+    one_way: Functions, used: Sequence[Used], told: Sequence[Conclusion], disease: str
+) -> list[FindingFlip]:
     """Every finding that turns a conclusion: withdrawn, or in another state where withdrawing it does not."""
     own, absent = one_way.index(disease), len(one_way.hypotheses) - 1
     found = []
-    for finding in (u.finding for u in used if u.finding in one_way.cut.families):
-        joints, states = one_way.with_state(finding), one_way.numbers.model.states[finding]
+    for finding in (u.finding for u in used if u.finding in one_way.nodes):
+        joints, states = one_way.with_state(finding), one_way.states(finding)
         changes: list[tuple[str | None, Floats]] = [(None, joints.sum(axis=1))]
         changes += [(s, joints[:, i]) for i, s in enumerate(states) if one_way.seen.states.get(finding, i) != i]
         for state, joint in changes:

@@ -16,6 +16,8 @@ from ddx.knowledge.meaning import cause_states
 Numbered = spec.Number | spec.OddsRatio
 Place = tuple[str | int, ...]
 
+TABLES = "tables"  # where the numbers of another tool's network stand
+
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
@@ -27,7 +29,7 @@ class Parameter:
     place: Place
     node: str
     state: str
-    given: str  # a cause, `background`, a condition, a context, or `setting NAME`
+    given: str  # a cause, `background`, a condition, a context, or `setting NAME`; empty where it is given nothing
     number: Numbered
 
     @property
@@ -38,7 +40,12 @@ class Parameter:
     def words(self) -> str:
         """What it is the probability (or ratio) of."""
         what = self.state if self.given == self.node else f"{self.node} {self.state}"
-        return f"{what} given {self.given}"
+        return f"{what} given {self.given}" if self.given else what
+
+    @property
+    def is_entry(self) -> bool:
+        """Whether it is an entry of a table of another tool's file, without a basis of its own."""
+        return self.place[0] == TABLES
 
     @property
     def value(self) -> float:

@@ -35,6 +35,7 @@ CHAINED = (Form(1 << 16, split=True), Form(1 << 12, split=True), Form(1 << 8, sp
 CELLS_AT_ONCE = 1 << 23  # of the tables of one variable, all lanes together
 STEP = 1e-4  # of a central difference, in logits
 KNOTS = 13  # values between the bounds at which a number that does not act linearly is looked at
+EDGE_ROUNDS = 1  # of looking for the last value at which a setting can be met
 LINEAR_WITHIN = 1e-9  # of the largest value: how far values may lie from a line
 
 
@@ -118,6 +119,7 @@ class OneWay:
     def acting(self) -> list[Parameter]:
         """The numbers that vary and can move a posterior, in the order of the file."""
         moving = {n for n in self.nodes if not self._alone(n) or self.cut.families[n].pieces[0].scope}
+        moving |= self.numbers.solving
         return [p for p in self.numbers.varied if p.node in moving and varies(p)]
 
     def index(self, name: str) -> int:
@@ -138,8 +140,27 @@ class OneWay:
         return [
             _curve(p, values, (joints, self.joint), spans[id(p.number)])
             for moves in groups.values()
-            for (p, values), joints in zip(moves, self.joints(moves), strict=True)
+            for p, values, joints in self._met(moves, EDGE_ROUNDS)
         ]
+
+    def _met(self, moves: Moves, rounds: int) -> list[tuple[Parameter, Floats, Floats]]:
+        """Each number with those of its values at which the setting can be met, and the joints there.
+
+        Where it cannot be met at some, the values next to those are looked for in a few rounds.
+        """
+        found = []
+        edges: list[tuple[Parameter, Floats]] = []
+        for (p, values), joints in zip(moves, self.joints(moves), strict=True):
+            met = np.isfinite(joints.sum(axis=0))
+            found.append((p, values[met], joints[:, met]))
+            ends = [k for k in range(len(met) - 1) if met[k] != met[k + 1]]
+            if ends:
+                more = [between(p, float(values[k]), float(values[k + 1]), KNOTS) for k in ends]
+                edges.append((p, np.concatenate(more)))
+        if not edges or rounds == 0:
+            return found
+        added = {id(p.number): (values, joints) for p, values, joints in self._met(edges, rounds - 1)}
+        return [(p, *_merged((values, joints), added.get(id(p.number)))) for p, values, joints in found]
 
     def group(self, p: Parameter) -> str:
         """Numbers of one group can be asked about together: those of one variable, and all that are propagated."""
@@ -164,6 +185,28 @@ class OneWay:
         else:
             joint = self._propagated(nodes, drawn)
         return [joint[:, a:b] for a, b in pairwise(ends)]
+
+    def along(self, moves: Sequence[tuple[Curve, Floats]]) -> list[Floats]:
+        """(hypotheses, values) of each function: on its line where the values lie on it, from its tables elsewhere."""
+        found: dict[int, Floats] = {}
+        waiting: dict[str, list[int]] = {}
+        for i, (curve, values) in enumerate(moves):
+            if curve.holds(*values.tolist()):
+                found[i] = curve.along(values)
+            else:
+                waiting.setdefault(self.group(curve.parameter), []).append(i)
+        for places in waiting.values():
+            made = self.joints([(moves[i][0].parameter, moves[i][1]) for i in places])
+            found.update(zip(places, made, strict=True))
+        return [found[i] for i in range(len(moves))]
+
+    def size_of_change(self, p: Parameter, value: float) -> float:
+        """How far a number is moved, in logits of its row."""
+        return self.numbers.size_of_change(p, value)
+
+    def states(self, node: str) -> tuple[str, ...]:
+        """The states of a variable."""
+        return tuple(self.numbers.model.states[node])
 
     def with_state(self, finding: str) -> Floats:
         """P(rest of e, finding = state, h) / P(e), (hypotheses, states); summed over states, the finding is withdrawn.
@@ -231,14 +274,17 @@ class OneWay:
         found = self.cut.tree.derivatives(self._with_hypotheses(self.cut))
         factor, gradient = self._factor(found.log_scale), {}
         for node in self.nodes:
-            if self._alone(node):
+            if self._is_one_table(node):
                 values = found.by_table[self.cut.places[node][0]]
                 flat = values.reshape(-1, values.shape[-1]) * factor
                 gradient[node] = np.broadcast_to(flat, (len(flat), count))
         return np.broadcast_to(found.total, count) * factor, gradient
 
     def _alone(self, node: str) -> bool:
-        """Whether the numbers of a variable act through one table."""
+        """Whether the numbers of a variable act through one table: not where roots are solved anew with them."""
+        return node not in self.numbers.solving and self._is_one_table(node)
+
+    def _is_one_table(self, node: str) -> bool:
         return node not in self.numbers.spec.context and len(self.cut.families[node].pieces) == 1
 
     def _cells(self, node: str) -> int:
@@ -288,10 +334,20 @@ def between(p: Parameter, low: float, high: float, count: int) -> Floats:
     return values
 
 
+def _merged(known: tuple[Floats, Floats], more: tuple[Floats, Floats] | None) -> tuple[Floats, Floats]:
+    """Values, rising, and the joints there."""
+    if more is None:
+        return known
+    values, joints = np.concatenate([known[0], more[0]]), np.concatenate([known[1], more[1]], axis=1)
+    order = np.argsort(values, kind="stable")
+    return values[order], joints[:, order]
+
+
 def _curve(p: Parameter, values: Floats, joints: tuple[Floats, Floats], interval: tuple[float, float]) -> Curve:
-    """The function of a number from its values, which hold the present one, and the joints now."""
+    """The function of a number from its values, which hold the present one, and the joints there and now."""
     found, now = np.array(joints[0]), int(np.argmin(np.abs(values - p.value)))
     found[:, now] = joints[1]
+    interval = max(interval[0], float(values[0])), min(interval[1], float(values[-1]))
     low, high = max(now - 1, 0), min(now + 1, len(values) - 1)
     slope = (found[:, high] - found[:, low]) / (values[high] - values[low])
     tolerance = LINEAR_WITHIN * np.abs(found).max(axis=1, keepdims=True)

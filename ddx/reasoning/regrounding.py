@@ -3,8 +3,9 @@
 Numbers of the findings, of latent states and of diseases with causes act through the table of their own variable, the
 profile of a disease through its root; a prior of the setting scales the odds of its root (against absence) as its own
 odds change, a share of the patients that of its context. What the compiler solved for (the roots of a setting that
-states its patients given their complaint) is held as solved, and the numbers of the complaint itself are not varied:
-solved anew, they would leave the stated priors where they are.
+states its patients given their complaint) is held as solved in this way, or solved anew with each set of numbers, which
+is what editing the file does. The numbers of the complaint itself are not varied: solved anew, they would leave the
+stated priors where they are.
 
 The number in a row that leaves a state out takes from that state; in a row that leaves none out, the others keep their
 proportions.
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -21,7 +23,9 @@ import numpy.typing as npt
 
 from ddx.engine import population
 from ddx.engine.ground import AS_WRITTEN, Drawn, Grounding, Names, Roots
+from ddx.engine.many_settings import Lanes, ManySettings
 from ddx.engine.model import Model
+from ddx.engine.population import Population
 from ddx.engine.solved import roots_of
 from ddx.errors import SpecError
 from ddx.knowledge import spec
@@ -39,13 +43,15 @@ WHOLE = 1e-9  # a row whose numbers come this close to 1 leaves nothing out
 
 
 class Regrounding:
-    """The numbers of one setting that act, and the families of the network when they change."""
+    """The numbers of one setting that act, and the families of the network when they change.
 
-    def __init__(self, network: Network, model: Model, setting: str | None) -> None:
-        if network.spec is None or network.spec.view is not None:
-            what = "a view" if network.spec else "a network of another tool"
-            message = f"{what} has no numbers of its own that could be varied"
-            raise SpecError(message, where=network.name, remedy="Ask the clinical network that it builds on.")
+    With `solving` the roots of a setting are solved anew for every set of numbers, as the compiler would; without, they
+    are held.
+    """
+
+    def __init__(self, network: Network, model: Model, setting: str | None, *, solving: bool = False) -> None:
+        _refuse_without_numbers(network)
+        assert network.spec is not None
         self.spec, self.model = network.spec, model
         self.people = population.population(network.spec, network.chosen_setting(setting))
         self.roots = roots_of(network.spec, self.people, model.network)
@@ -58,6 +64,8 @@ class Regrounding:
             if disease.profile and disease.model is None
         }
         self._chain = _chain(network.spec, self.setting)
+        self._anew = ManySettings(self.names, self.people, self.roots) if solving else None
+        self.solving = frozenset(self._anew.nodes if self._anew else ())
         self.varied = tuple(p for p in parameters(network.spec) if self._acts(p))
 
     @cached_property
@@ -112,12 +120,17 @@ class Regrounding:
     def is_smooth(self, p: Parameter) -> bool:
         """Whether few values tell how its table depends on a number: rates, rows, shares of a context; not what scales
         odds or moves every link at once (priors, ratios, profiles, backgrounds)."""
+        if p.node in self.solving:
+            return False
         if p.place[0] == "settings":
             return p.place[2] == "context"
         return p.place[2] == "model" and p.place[3] in ("given", "rows", "otherwise", "strata")
 
     def changed_with(self, node: str) -> list[str]:
-        """The variables whose tables the numbers of one change: itself; with a context, the roots spread over it."""
+        """The variables whose tables the numbers of one change: itself; with a context, the roots spread over it; all
+        that a setting is solved for, where it is solved anew."""
+        if self._anew is not None and node in self.solving:
+            return list(dict.fromkeys([node, *self._anew.solved, *self._spread_over]))
         return [node, *(n for n, contexts in self._spread_over.items() if node in contexts)]
 
     def moved(self, p: Parameter, values: Floats) -> dict[int, Floats]:
@@ -132,7 +145,44 @@ class Regrounding:
     def grounding(self, drawn: Drawn = AS_WRITTEN, names: Names | None = None) -> Grounding:
         """The families with these numbers; `names` tell which states evidence leaves."""
         roots = self._drawn_roots(drawn) if drawn else self.roots
-        return Grounding(names or self.names, self.people, roots, drawn)
+        people = self.people
+        if self._anew is not None and not drawn.keys().isdisjoint(self._deciding):
+            people = replace(people, general_mix={**people.general_mix, **self._general_mix(drawn)})
+            roots = self._solved_anew(self._anew, drawn, roots, people)
+        return Grounding(names or self.names, people, roots, drawn)
+
+    def _solved_anew(self, anew: ManySettings, drawn: Drawn, start: Roots, people: Population) -> Roots:
+        """The roots under which the setting with these numbers is what it says."""
+        count = max(len(values) for values in drawn.values())
+        changed = dict.fromkeys(p.node for p in self.varied if id(p.number) in drawn and p.node in self.solving)
+        return anew.solve(Lanes(people, drawn, self._said(drawn), start, tuple(changed), count))
+
+    def _said(self, drawn: Drawn) -> dict[str, Floats]:
+        """(states, lanes) of every variable that the setting speaks of: what it says with these numbers."""
+        said = {node: mix[:, None] for node, mix in self.people.mix.items()}
+        for node in dict.fromkeys(node for node, _ in self.people.priors):
+            states = self.names.states[node]
+            own = np.array([self.people.priors.get((node, s), 0.0) for s in states])
+            own[0] = 1.0 - own.sum()
+            said[node] = own[:, None]
+        for node, row in self._stated:
+            if node in said and any(id(p.number) in drawn for p in row.numbers):
+                said[node] = said[node] * self._factor(node, row, drawn)
+        return said
+
+    def _general_mix(self, drawn: Drawn) -> dict[str, Floats]:
+        """(states, lanes) of the contexts whose mix is that of the setting that all inherit from, where it is drawn."""
+        general = self._chain[-1], "context"
+        return {
+            node: self.people.general_mix[node][:, None] * self._factor(node, row, drawn)
+            for node, row in self._stated
+            if row.numbers[0].place[1:3] == general and any(id(p.number) in drawn for p in row.numbers)
+        }
+
+    @cached_property
+    def _deciding(self) -> frozenset[int]:
+        """All numbers on which it depends whether a setting is met."""
+        return frozenset(id(p.number) for p in self.varied if p.node in self.solving)
 
     def _drawn_roots(self, drawn: Drawn) -> Roots:
         """The roots with the odds of every drawn prior, and the shares of every drawn context, changed as their own."""
@@ -249,6 +299,21 @@ class Regrounding:
         named = len([s for s in states if s != "not_applicable"]) == count
         rest = 1.0 - sum(q.value for q in numbers)
         return 0.0 if named or rest < WHOLE else rest
+
+
+def _refuse_without_numbers(network: Network) -> None:
+    """SpecError for a network that has no numbers with a basis: nothing can be said of how sure they are."""
+    written = network.spec
+    if written is not None and written.view is not None:
+        message = "a view has no numbers of its own that could be varied"
+        remedy = f"Ask the network that it is a view of: -n {written.view.of}."
+        raise SpecError(message, where=network.name, remedy=remedy)
+    if written is None or not written.settings:
+        message = (
+            "nothing says how sure the numbers of a network of another tool are: they have no counts and no grades"
+        )
+        remedy = "`ddx convert` writes it as a clinical network, in which they can be given."
+        raise SpecError(message, where=network.name, remedy=remedy)
 
 
 def _chain(network: spec.Network, setting: str) -> tuple[str, ...]:

@@ -4,12 +4,16 @@
 
 in any number t that its table is linear in (Castillo et al. 1997; Coupe & van der Gaag 2002): P(e, D) and P(e, not D)
 are linear, and their slopes come for all numbers at once (`one_way`). Numbers that act otherwise (backgrounds, odds
-ratios, priors) have their exact values at a grid. `flips` searches all of them for the smallest change.
+ratios, priors) have their exact values at a grid. A setting is solved anew for every value of a number that it depends
+on, so that a number is what stands in the file. `flips` searches all of them for the smallest change.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 import numpy as np
 
@@ -18,13 +22,17 @@ from ddx.knowledge.lexicon import Entry
 from ddx.network import Network
 from ddx.reasoning.basis import Basis, Plain, basis_of
 from ddx.reasoning.differential import listed
+from ddx.reasoning.entries import TableEntries
 from ddx.reasoning.explain import source_of
-from ddx.reasoning.flips import FindingFlip, NumberFlip, conclusions, finding_flips, smallest_flip
+from ddx.reasoning.flips import FindingFlip, Functions, NumberFlip, conclusions, finding_flips, smallest_flip
 from ddx.reasoning.numbers import Parameter
 from ddx.reasoning.one_way import Curve, Hypothesis, OneWay
 from ddx.reasoning.regrounding import Regrounding
 from ddx.reasoning.shown import Bar, Shown
 from ddx.reasoning.understanding import Understood
+
+CERTAIN = 0.05  # nearer to 0 or 1 than this, swings are compared in log odds
+NO_SWING_NATS = 1e-9  # what rounding leaves of a number that does not act
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,25 +47,42 @@ class Linear:
 
 
 @dataclass(frozen=True, slots=True)
+class End:
+    """One end of the range of a number: P(D | e) and the log odds of D (nats, infinite where D is excluded or sure)."""
+
+    value: float
+    posterior: float
+    log_odds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Influence:
-    """One number: dP(D | e)/dt, where the posterior goes over its 90 % range, and its function between `within`."""
+    """One number: dP(D | e)/dt, where the posterior goes over its range, and its function between `within`.
+
+    The range is the middle 90 % of the distribution that `credible` draws the number from.
+    """
 
     parameter: Parameter
     slope: float
-    low: tuple[float, float]  # value, posterior
-    high: tuple[float, float]
+    low: End
+    high: End
     present: Linear
     absent: Linear
     within: tuple[float, float]  # values between which P(e, D) and P(e, not D) are these lines
 
     @property
     def is_line(self) -> bool:
-        """Whether the lines hold over all of the 90 % range, so that the posterior is (a t + b) / (c t + d) there."""
-        return self.within[0] <= self.low[0] and self.high[0] <= self.within[1]
+        """Whether the lines hold over all of the range, so that the posterior is (a t + b) / (c t + d) there."""
+        return self.within[0] <= self.low.value and self.high.value <= self.within[1]
 
     @property
     def swing(self) -> float:
-        return abs(self.high[1] - self.low[1])
+        return abs(self.high.posterior - self.low.posterior)
+
+    @property
+    def swing_nats(self) -> float:
+        """The same in log odds; 0 where they are infinite at both ends."""
+        return 0.0 if self.high.log_odds == self.low.log_odds else abs(self.high.log_odds - self.low.log_odds)
 
     def posterior(self, t: float) -> float:
         """P(D | e) with the number at t, within `within`."""
@@ -67,15 +92,29 @@ class Influence:
 
 @dataclass(frozen=True, slots=True)
 class Sensitivity(Shown):
-    """The answer of `sensitivity`: influences, largest swing first, and what turns the conclusion."""
+    """The answer of `sensitivity`: influences, largest swing first, and what turns the conclusion.
+
+    Near 0 or 1 swings are compared in log odds: probabilities hardly move there.
+    """
 
     basis: Basis
     entry: Entry
     posterior: float
+    log_odds: float  # nats
     influences: tuple[Influence, ...]
     number_flips: tuple[NumberFlip, ...]
     finding_flips: tuple[FindingFlip, ...]
     numbers: int  # varied
+
+    @property
+    def in_log_odds(self) -> bool:
+        """Whether the posterior is so near 0 or 1 that a probability does not show what moves it."""
+        return near_certain(self.posterior)
+
+    @property
+    def depends(self) -> tuple[Influence, ...]:
+        """The numbers on which the disease depends at all."""
+        return tuple(i for i in self.influences if i.swing_nats > NO_SWING_NATS)
 
     @property
     def headline(self) -> str:
@@ -83,7 +122,8 @@ class Sensitivity(Shown):
 
     @property
     def bars(self) -> tuple[Bar, ...]:
-        return tuple(Bar(i.parameter.where[-50:], i.swing, f"{i.swing:.3g}") for i in self.influences[:15])
+        sizes = [(i, i.swing_nats if self.in_log_odds else i.swing) for i in self.depends[:15]]
+        return tuple(Bar(i.parameter.where[-50:], size, f"{size:.3g}") for i, size in sizes)
 
     @property
     def result_sha256(self) -> str:
@@ -105,23 +145,35 @@ def sensitivity(network: Network, model: Model, understood: Understood, entry: E
     entries = listed(network, model)
     hypotheses = [Hypothesis.of(e, model.states[e.node], present=True) for e in entries]
     hypotheses.append(Hypothesis.of(entry, model.states[entry.node], present=False))
-    numbers = Regrounding(network, model, understood.setting)
-    one_way = OneWay(numbers, model.likelihood(understood.evidence), belief.log_evidence, hypotheses)
+    one_way = _functions(network, model, understood, hypotheses)
     curves = one_way.curves()
     own, absent = one_way.index(entry.id), len(hypotheses) - 1
     influences = [_influence_of(curve, own, absent) for curve in curves]
-    influences.sort(key=lambda i: (-i.swing, -abs(i.slope), i.parameter.where))
+    now = float(one_way.joint[own] / (one_way.joint[own] + one_way.joint[absent]))
+    size = attrgetter("swing_nats" if near_certain(now) else "swing")
+    influences.sort(key=lambda i: (-size(i), -abs(i.slope), i.parameter.where))
     told = conclusions(entry.id, [h.name for h in hypotheses], one_way.joint)
     number_flips = [flip for c in told if (flip := smallest_flip(one_way, curves, c)) is not None]
     return Sensitivity(
         basis_of(network, understood, belief.log_evidence),
         entry,
-        float(one_way.joint[own] / (one_way.joint[own] + one_way.joint[absent])),
+        now,
+        log_odds(float(one_way.joint[own]), float(one_way.joint[absent])),
         tuple(influences),
         tuple(number_flips),
         tuple(finding_flips(one_way, understood.findings, told, entry.id)),
         len(curves),
     )
+
+
+def _functions(network: Network, model: Model, understood: Understood, hypotheses: Sequence[Hypothesis]) -> Functions:
+    """Of the numbers that an author wrote; of the entries of the tables, in a network of another tool."""
+    likelihood = model.likelihood(understood.evidence)
+    log_evidence_nats = model.posteriors(understood.evidence).log_evidence
+    if network.spec is not None and not network.spec.settings and network.spec.view is None:
+        return TableEntries(model, likelihood, log_evidence_nats, hypotheses)
+    numbers = Regrounding(network, model, understood.setting, solving=True)
+    return OneWay(numbers, likelihood, log_evidence_nats, hypotheses)
 
 
 def _influence_of(curve: Curve, own: int, absent: int) -> Influence:
@@ -131,24 +183,41 @@ def _influence_of(curve: Curve, own: int, absent: int) -> Influence:
     up, down = float(curve.slope[own]), float(curve.slope[absent])
     gradient = (up * there - down * here) / (here + there) ** 2
 
-    def posterior(t: float) -> float:
+    def end(t: float) -> End:
         joint = np.maximum(curve.at(t)[[own, absent]], 0.0)
-        total = float(joint.sum())
-        return float(joint[0]) / total if total > 0 else here / (here + there)
+        one, other = joint.tolist() if joint.sum() > 0 else (here, there)
+        return End(t, one / (one + other), log_odds(one, other))
 
     low, high = curve.interval
     lines = Linear(up, here - up * p.value), Linear(down, there - down * p.value)
-    return Influence(p, gradient, (low, posterior(low)), (high, posterior(high)), *lines, curve.line)
+    return Influence(p, gradient, end(low), end(high), *lines, curve.line)
+
+
+def near_certain(posterior: float) -> bool:
+    """Whether a posterior is so near 0 or 1 that its log odds are shown instead."""
+    return not CERTAIN < posterior < 1 - CERTAIN
+
+
+def log_odds(present: float, absent: float) -> float:
+    """log (present / absent), in nats; infinite where one of them is 0."""
+    if present <= 0 or absent <= 0:
+        return -math.inf if present <= 0 else math.inf
+    return math.log(present) - math.log(absent)
 
 
 def _influence(i: Influence) -> Plain:
     return {
         "number": source_of(i.parameter),
         "slope": i.slope,
-        "low": {"value": i.low[0], "posterior": i.low[1]},
-        "high": {"value": i.high[0], "posterior": i.high[1]},
+        "low": _end(i.low),
+        "high": _end(i.high),
         "function": _function(i) if i.is_line else None,
     }
+
+
+def _end(end: End) -> Plain:
+    odds = end.log_odds / math.log(10) if math.isfinite(end.log_odds) else None
+    return {"value": end.value, "posterior": end.posterior, "log10_odds": odds}
 
 
 def _function(i: Influence) -> Plain:

@@ -70,7 +70,7 @@ def text(told: Description, size: Size | None, surface: Surface) -> str:
         lines += _titled("Remark", remark, surface)
     if size is not None:
         lines += _titled("Engine", _size(size), surface)
-    lines.append(surface.faint(f"sha256 {told.sha256}"))
+    lines += (surface.faint(line) for line in surface.wrapped(f"sha256 {told.sha256}", rest="  "))
     return surface.plain("\n".join(line.rstrip() for line in lines)) + "\n"
 
 

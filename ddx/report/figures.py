@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
@@ -51,6 +53,26 @@ def times(ratio: float) -> str:
         return "more than 10,000 times as"
     rounded = float(f"{ratio:.2g}")
     return f"{rounded:,.0f} times as"
+
+
+def odds(log_odds: float) -> str:
+    """Odds for or against, from their logarithm (nats), to two digits.
+
+    >>> [odds(math.log(r)) for r in (1.0, 3.14, 0.25, 2871.0, 1 / 45_678)]
+    ['even odds', '3.1 to 1', '1 to 4.0', '2,900 to 1', '1 to 46,000']
+    >>> odds(math.log(2e9)), odds(-math.inf), odds(math.inf)
+    ('10^9.3 to 1', 'impossible', 'certain')
+    """
+    if math.isinf(log_odds):
+        return "certain" if log_odds > 0 else "impossible"
+    size = abs(log_odds)
+    if size < math.log(1.05):
+        return "even odds"
+    ratio = math.exp(min(size, 30.0))
+    told = f"10^{size / math.log(10):.1f}" if ratio >= 1e9 else f"{ratio:.1f}"
+    if 9.95 <= ratio < 1e9:
+        told = f"{float(f'{ratio:.2g}'):,.0f}"
+    return f"{told} to 1" if log_odds > 0 else f"1 to {told}"
 
 
 def of_patients(probability: float) -> str:

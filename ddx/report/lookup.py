@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from ddx.knowledge import spec
 from ddx.knowledge.lexicon import Meant
@@ -10,6 +11,9 @@ from ddx.network import Network
 from ddx.reasoning.basis import Plain
 from ddx.reasoning.lookup import Figure, Found
 from ddx.report.surface import Surface, fitted
+
+LONGEST_STATE = 16
+LEAST_NAME = 20  # characters that a name has at least where all stands on one line
 
 
 def plain(network: Network, found: Found) -> dict[str, Plain]:
@@ -74,11 +78,15 @@ def text(network: Network, found: Found, surface: Surface) -> str:
 def _heading(network: Network, found: Found, surface: Surface) -> Iterator[str]:
     block = found.block
     kind = "serious disease" if isinstance(block, spec.Disease | spec.Event) and block.serious else found.kind
-    yield f"{surface.strong(found.label)} ({found.id}): a {kind} of {network.name} {network.version}".rstrip()
+    what = f"{found.label} ({found.id}): a {kind} of {network.name} {network.version}".rstrip()
+    first, *rest = surface.wrapped(what, rest="  ")
+    yield surface.strong(found.label) + first[len(found.label) :] if first.startswith(found.label) else first
+    yield from rest
     if found.state is not None:
-        yield f"  The name means its state {found.state}."
+        yield from surface.wrapped(f"The name means its state {found.state}.", first="  ")
     if found.of is not None:
-        yield f"  Present while {found.of} is {' or '.join(found.states)}."
+        present = f"Present while {found.of} is {' or '.join(found.states)}."
+        yield from surface.wrapped(present, first="  ", rest="    ")
     else:
         yield from surface.wrapped(f"States: {', '.join(found.states)}", first="  ", rest="    ")
     if isinstance(block, spec.Finding):
@@ -103,37 +111,60 @@ def _finding(network: Network, block: spec.Finding, name: str, surface: Surface)
     ways += [f"no-{name} means {asked.absent}"] if asked.absent else []
     if asked.quantity is not None:
         cuts = ", ".join(f"{cut:g}" for cut in asked.quantity.cuts)
-        ways.append(f"a value in {asked.quantity.unit} is cut at {cuts}")
+        ways.append(f"a value in {asked.quantity.span} is cut at {cuts}")
     if ways:
         yield from surface.wrapped("On the line: " + "; ".join(ways), first="  ", rest="    ")
+
+
+class _Columns(NamedTuple):
+    """How wide names and states of the table of numbers are; `broken` where the basis stands on a line of its own."""
+
+    first: int
+    second: int
+    broken: bool
+
+    @classmethod
+    def of(cls, found: Found, surface: Surface) -> _Columns:
+        names = max(len("PRIOR IN, OR FINDING"), *(len(_name(found, f)) for f in found.figures))
+        states = min(LONGEST_STATE, max(len("STATE"), *(len(f.state) for f in found.figures)))
+        sources = max(len(f.number.source) for f in found.figures) + 1
+        left = surface.width - states - sources - 37  # what is written beside name, state and source
+        broken = left < min(names, LEAST_NAME)
+        return cls(min(names, surface.width - states - 13) if broken else min(names, left), states, broken)
+
+    def line(self, name: str, state: str, value: str, basis: tuple[str, str, str]) -> Iterator[str]:
+        counts, grade, source = basis
+        start = f"  {fitted(name, self.first)}  {fitted(state, self.second)}  {value:>7}"
+        if self.broken:
+            yield start
+            yield "      " + "  ".join(part for part in (counts, grade, source) if part)
+        else:
+            yield f"{start}  {counts:>9}  {grade:9}  {source}"
+
+
+def _name(found: Found, figure: Figure) -> str:
+    """What a number of this name is given, or for a disease which finding it speaks of."""
+    return figure.given if found.kind != "disease" or figure.given.startswith("setting ") else figure.of
 
 
 def _numbers(found: Found, surface: Surface) -> Iterator[str]:
     if not found.figures:
         return
     yield ""
-    disease = found.kind == "disease"
-    titles = ("PRIOR IN, OR FINDING", "STATE") if disease else ("GIVEN", "STATE")
-    first, second = _widths(found, surface)
-    yield surface.faint(f"  {titles[0]:{first}}  {titles[1]:{second}}  {'P':>7}  {'COUNTS':>9}  {'GRADE':9}  SOURCE")
+    title = "PRIOR IN, OR FINDING" if found.kind == "disease" else "GIVEN"
+    columns = _Columns.of(found, surface)
+    for line in columns.line(title, "STATE", "P", ("COUNTS", "GRADE", "SOURCE")):
+        yield surface.faint(line)
     for figure in found.figures:
         number = figure.number
-        name = figure.given if not disease or figure.given.startswith("setting ") else figure.of
         counts = "" if isinstance(number, spec.OddsRatio) or number.counts is None else "{}/{}".format(*number.counts)
         value = f"OR {number.value:g}" if figure.is_ratio else f"{number.value:.3g}"
-        mark = "" if number.reviewed else "*"
-        yield (
-            f"  {fitted(name, first)}  {fitted(figure.state, second)}  {value:>7}  {counts:>9}  {number.grade:9}  "
-            f"{number.source}{mark}"
-        )
+        source = number.source + ("" if number.reviewed else "*")
+        yield from columns.line(_name(found, figure), figure.state, value, (counts, number.grade, source))
+    if any(isinstance(f.number, spec.Number) and f.number.counts is not None for f in found.figures):
+        yield surface.faint("  of counts k/n, P is (k + 1/2) / (n + 1)")
     if any(not figure.number.reviewed for figure in found.figures):
         yield surface.faint("  * not yet seen by a second reader")
-
-
-def _widths(found: Found, surface: Surface) -> tuple[int, int]:
-    names = [f.given if found.kind != "disease" or f.given.startswith("setting ") else f.of for f in found.figures]
-    longest = max(20, *(len(name) for name in names))
-    return min(longest, max(20, surface.width - 62)), min(16, max(5, *(len(f.state) for f in found.figures)))
 
 
 def _sources(network: Network, found: Found, surface: Surface) -> Iterator[str]:
@@ -164,7 +195,11 @@ def hits_text(network: Network, hits: Sequence[Meant], surface: Surface) -> str:
     if not hits:
         return f"Nothing in {network.name} has such a name.\n"
     width = max(len(m.id) for m in hits)
-    lines = [f"{m.kind:8} {m.id:{width}}  {label(network, m)}" + (f" ({m.state})" if m.state else "") for m in hits]
+    lines = []
+    for m in hits:
+        called = label(network, m) + (f" ({m.state})" if m.state else "")
+        indent = " " * min(width + 11, surface.width // 2)
+        lines += surface.wrapped(f"{m.kind:8} {m.id:{width}}  {called}", rest=indent)
     return surface.plain("\n".join(line.rstrip() for line in lines)) + "\n"
 
 

@@ -14,6 +14,8 @@ Posteriors = Mapping[str, Mapping[str, float]]
 
 LONGEST_NAME = 40
 BAR_CELLS = 12
+COLUMNS, DOUBT = 17, 10  # characters of a line beside name, state and bar; of a standard error
+LEAST_NAMES = 30  # characters that names and states are to have together
 
 
 def plain(basis: Basis, values: Posteriors, belief: Belief) -> dict[str, Plain]:
@@ -32,19 +34,30 @@ def text(basis: Basis, values: Posteriors, surface: Surface, belief: Belief) -> 
     """One line a state: these are numbers, so they are shown to four digits and not capped."""
     errors = belief.standard_errors
     observed = {used.finding for used in basis.understood.used}
-    width = min(LONGEST_NAME, max(len(node) for node in values))
-    states = min(LONGEST_NAME, max(len(state) for of in values.values() for state in of))
-    lines = [
+    width, states, cells = _widths(values, surface, COLUMNS + (0 if errors is None else DOUBT))
+    exactly = "exact" if errors is None else f"approximate: {belief.effective_samples:,.0f} effective samples"
+    head = (
         f"{basis.network} {basis.version}".strip()
-        + f" · {len(observed)} observed · P(evidence) {power_of_ten(basis.log10_evidence)}"
-        + f" · {'exact' if errors is None else f'approximate: {belief.effective_samples:,.0f} effective samples'}"
-    ]
+        + f" · {len(observed)} observed · P(evidence) {power_of_ten(basis.log10_evidence)} · {exactly}"
+    )
+    lines = surface.wrapped(head, rest="  ") if surface.terminal else [head]
     for node, of in values.items():
         for i, (state, probability) in enumerate(of.items()):
             name = fitted(node if i == 0 else "", width)
             mark = "*" if node in observed and i == 0 else " "
-            filled = bar(probability, BAR_CELLS, unicode=surface.unicode)
+            filled = bar(probability, cells, unicode=surface.unicode)
             doubt = "" if errors is None else f" ±{errors[node][state]:<8.2g}"
             number = f"{probability:9.4g}{doubt}"
             lines.append(f"{mark} {name}  {fitted(state, states)}  {number}  {surface.blue(filled)}".rstrip())
     return surface.plain("\n".join(lines)) + "\n"
+
+
+def _widths(values: Posteriors, surface: Surface, taken: int) -> tuple[int, int, int]:
+    """Characters of a name, of a state and of a bar; there is no bar where names would be left with little."""
+    names = min(LONGEST_NAME, max(len(node) for node in values))
+    states = min(LONGEST_NAME, max(len(state) for of in values.values() for state in of))
+    left = surface.width - taken
+    cells = BAR_CELLS if left - BAR_CELLS >= min(names + states, LEAST_NAMES) else 0
+    left -= cells
+    states = min(states, max(left - names, left // 3))
+    return min(names, left - states), states, cells
