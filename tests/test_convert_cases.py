@@ -111,7 +111,7 @@ def test_a_phenopacket_carries_what_has_an_exact_term(run: Run, tmp_path: Path) 
     back = answer(run, "-c", "out.phenopacket.json")
     said = {u["finding"]: u.get("state") for u in back["evidence"]["used"]}
     assert (said["sclerodactyly"], said["pruritus"], said["raynaud"]) == ("present", "absent", "absent")
-    assert packet["id"] == "case-77"
+    assert "case-77" not in json.dumps(packet)
     code, _, err = run("convert", "a.case.yaml", "strict.phenopacket.json", "--strict")
     assert code == 3 and "hla_b27" in err
     assert not (tmp_path / "strict.phenopacket.json").exists()
@@ -178,7 +178,7 @@ UNKNOWN = "dysphagia: neither plainly present nor plainly absent"
     ("name", "told"),
     [
         ("x.csv", [LOST]),
-        ("x.phenopacket.json", [UNKNOWN, "subject ancestry: no place for what is written", SETTING, LOST]),
+        ("x.phenopacket.json", [UNKNOWN, "subject ancestry: no place for what is written", SETTING, f"id, {LOST}"]),
         (
             "x.evid",
             [

@@ -89,7 +89,7 @@ def _phenopacket(case: Case, within: Within) -> Written:
     text, left_out = phenopacket.write(replace(case, findings=within.known), within.spec, created=now)
     setting = (f"setting: name it with --setting {case.setting}",) if case.setting else ()
     elsewhere = (*_networks([case], within.usual), *setting)
-    return text, (*left_out, *_beyond(within), *elsewhere, *_lost([case], WORDS))
+    return text, (*left_out, *_beyond(within), *elsewhere, *_lost([case], ("id", *WORDS)))
 
 
 def _evidence(case: Case, within: Within) -> Written:

@@ -86,7 +86,7 @@ def write(case: Case, network: Network, *, created: str) -> tuple[str, tuple[str
             kind: dict[str, Json] = {"id": code.id, "label": code.label}
             features.append({"type": kind} if state == askable.present else {"type": kind, "excluded": True})
     packet: dict[str, Json] = {
-        "id": case.id or "case",
+        "id": "case",
         "subject": _written_subject({**case.subject, **case.subject_unknown}, left_out),
         "phenotypicFeatures": features,
         "metaData": {
