@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 LARGEST_FILE = 20_000_000  # bytes
 DEEPEST = 50  # levels
-LONGEST_PATH = 200  # characters of a place that a message repeats
+LONGEST_KEY = 200  # characters of a key that a message repeats
 PACKED = b"\x1f\x8b"  # how a gzip file begins
 UNSEEN = re.compile(  # what Unicode lets every display leave out, beyond the control and format characters
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8\U000e0000-\U000e0fff]"
@@ -156,8 +156,8 @@ def twice_in_json(text: str, name: str) -> DocumentError:
     first: dict[Place, int] = {}
     for place, line, _ in places_in_json(text):
         if place in first:
-            path = ".".join(map(str, place))[:LONGEST_PATH]
-            message = f"the key {path!r} stands twice (first on line {first[place]})"
+            key = str(place[-1])[:LONGEST_KEY] if place else ""
+            message = f"the key {key!r} stands twice (first on line {first[place]})"
             return DocumentError(sentence(message, where=f"{name}:{line}", remedy="Keep one."))
         first[place] = line
     return DocumentError(sentence("a key stands twice in one object", where=name, remedy="Keep one."))

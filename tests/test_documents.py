@@ -94,7 +94,7 @@ def test_what_is_written_without_quotes_is_known() -> None:
 @pytest.mark.parametrize(
     ("text", "start"),
     [
-        ('{"a": {\n"b": 1,\n"b": 2}}', "f:3: the key 'a.b' stands twice (first on line 2)"),
+        ('{"a": {\n"b": 1,\n"b": 2}}', "f:3: the key 'b' stands twice (first on line 2)"),
         ('{"a": [1,\n{"b": NaN}]}', "f:2: NaN is not a number of JSON"),
         ('{"a":\n-Infinity}', "f:2: -Infinity is not a number of JSON"),
         ('{"a": "NaN",\n"b": NaN}', "f:2: NaN"),

@@ -224,7 +224,7 @@ def test_nothing_observed_is_told(network: Network, bundle: dict[str, Any]) -> N
             "2:phenotypicFeatures[0]",
         ),
         ('{"metaData": {},\n"phenotypic_features": [\n{"type": {}}]}', "3:phenotypicFeatures[0]"),
-        ('{"metaData": {},\n"subject": {\n"sex": "MALE", "sex": "FEMALE"}}', "3: the key 'subject.sex' stands twice"),
+        ('{"metaData": {},\n"subject": {\n"sex": "MALE", "sex": "FEMALE"}}', "3: the key 'sex' stands twice"),
         ('{"metaData": {},\n"a": NaN}', "2: NaN is not a number"),
         ('{"metaData": {},\n"a": ' + "[" * 60 + "]" * 60 + "}", "2: more than 50 levels"),
         ('{"metaData": {},\n"a": ' + "[" * 90_000, "2: more than 50 levels"),
