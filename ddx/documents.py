@@ -2,14 +2,16 @@
 
 Every scalar is read as its written text (`no`, `1e-4` and `04` stay words; the schema decides what they are);
 only an empty value or `null` is nothing. Refused, each with its line: duplicate keys, aliases and anchors, tags,
-several documents, more than 50 levels, more than 20 MB, text that is not UTF-8, control and bidirectional characters.
+several documents, more than 50 levels, more than 20 MB, packed files, text that is not UTF-8, characters that nobody
+sees. No message repeats what stands in a value.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +23,13 @@ if TYPE_CHECKING:
 
 LARGEST_FILE = 20_000_000  # bytes
 DEEPEST = 50  # levels
+LONGEST_KEY = 200  # characters of a key that a message repeats
+PACKED = b"\x1f\x8b"  # how a gzip file begins
+UNSEEN = re.compile(  # what Unicode lets every display leave out, beyond the control and format characters
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8\U000e0000-\U000e0fff]"
+)
+TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)  # of JSON
+QUOTE = re.compile(r""" ?(?:'[^']*'|"[^"]*")""")  # in what the YAML reader says
 
 Value = None | str | list["Value"] | dict[str, "Value"]
 Place = tuple[str | int, ...]
@@ -70,6 +79,8 @@ def read_bytes(path: Path, largest: int = LARGEST_FILE) -> bytes:
 
 def decode(data: bytes, name: str) -> str:
     """UTF-8 text; DocumentError names the line."""
+    if data.startswith(PACKED):
+        raise DocumentError(sentence("packed with gzip; such a file is read unpacked", where=name, remedy="Unpack it."))
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as fault:
@@ -79,10 +90,27 @@ def decode(data: bytes, name: str) -> str:
         ) from None
 
 
-def _check_characters(line: str, where: str) -> None:
+def visible(word: str) -> bool:
+    """Can every character of a name be seen, and be told from every other?
+
+    >>> visible("waxy papules"), visible("waxy\\u3164papules")
+    (True, False)
+    """
+    return word.isprintable() and (word.isascii() or not UNSEEN.search(word))
+
+
+def check_characters(text: str, name: str) -> None:
+    """DocumentError with file and line for a character that nobody sees: control, format, bidirectional, filler."""
+    for number, line in enumerate(text.split("\n"), 1):
+        if not visible(line):
+            _check_line(line, f"{name}:{number}")
+
+
+def _check_line(line: str, where: str) -> None:
     for character in line:
         kind = unicodedata.category(character)
-        if kind in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp") and character not in "\t\r":
+        control = kind in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp") and character not in "\t\r"
+        if control or UNSEEN.match(character):
             raise DocumentError(
                 sentence(f"the invisible character U+{ord(character):04X}", where=where, remedy="Remove it.")
             )
@@ -90,9 +118,7 @@ def _check_characters(line: str, where: str) -> None:
 
 def parse(text: str, name: str, kind: str = "yaml") -> Document:
     """A YAML or JSON text as a Document, its names and words in NFC. `kind` is "yaml" or "json"."""
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.isprintable():
-            _check_characters(line, f"{name}:{number}")
+    check_characters(text, name)
     return _parse_json(text, name) if kind == "json" else _parse_yaml(text, name)
 
 
@@ -102,43 +128,109 @@ def read(path: Path) -> Document:
     return parse(text, path.name, "json" if path.suffix == ".json" else "yaml")
 
 
+def places_in_json(text: str) -> Iterator[tuple[Place, int, str]]:
+    """Every value of a JSON text in turn: its place, its line, and the word or bracket with which it begins.
+
+    >>> [*places_in_json('{"a": [1,\\n2]}')]
+    [((), 1, '{'), (('a',), 1, '['), (('a', 0), 1, '1'), (('a', 1), 2, '2')]
+    """
+    path: list[str | int | None] = []  # of each open block: the key or index of the value to come, None before a key
+    line, at = 1, 0
+    for token in TOKEN.finditer(text):
+        line += text.count("\n", at, token.start())
+        at, word = token.start(), token[0]
+        if word in ("}", "]"):
+            del path[-1:]
+        elif word == "," and path:
+            path[-1] = path[-1] + 1 if isinstance(path[-1], int) else None
+        elif path and path[-1] is None:
+            path[-1] = _key(word)
+        elif word not in (",", ":"):
+            yield tuple(step for step in path if step is not None), line, word
+            if word in ("{", "["):
+                path.append(None if word == "{" else 0)
+
+
+def twice_in_json(text: str, name: str) -> DocumentError:
+    """The error for a JSON text in which one object has a key twice."""
+    first: dict[Place, int] = {}
+    for place, line, _ in places_in_json(text):
+        if place in first:
+            key = str(place[-1])[:LONGEST_KEY] if place else ""
+            message = f"the key {key!r} stands twice (first on line {first[place]})"
+            return DocumentError(sentence(message, where=f"{name}:{line}", remedy="Keep one."))
+        first[place] = line
+    return DocumentError(sentence("a key stands twice in one object", where=name, remedy="Keep one."))
+
+
+def deep_in_json(text: str, name: str) -> DocumentError:
+    """The error for a JSON text with too many levels."""
+    lines = (line for place, line, _ in places_in_json(text) if len(place) > DEEPEST)
+    return DocumentError(sentence(f"more than {DEEPEST} levels", where=_at(name, next(lines, 0))))
+
+
+def constant_in_json(text: str, name: str, constant: str) -> DocumentError:
+    """The error for a JSON text with NaN or an infinity."""
+    lines = (line for _, line, word in places_in_json(text) if word == constant)
+    where, remedy = _at(name, next(lines, 0)), "Write a decimal number, or leave the value out."
+    return DocumentError(sentence(f"{constant} is not a number of JSON", where=where, remedy=remedy))
+
+
+def _at(name: str, line: int) -> str:
+    return f"{name}:{line}" if line else name
+
+
+def _key(word: str) -> str:
+    try:
+        return normal(str(json.loads(word, strict=False)))
+    except ValueError:
+        return word
+
+
 def _parse_json(text: str, name: str) -> Document:
     """JSON by the standard library: numbers keep their text, duplicate keys are refused."""
 
     def pairs(items: list[tuple[str, Value]]) -> dict[str, Value]:
-        seen: dict[str, Value] = {}
-        for written, value in items:
-            key = normal(written)
-            if key in seen:
-                raise DocumentError(sentence(f"the key {key!r} stands twice", where=name, remedy="Keep one."))
-            seen[key] = value
+        seen = {normal(key): value for key, value in items}
+        if len(seen) < len(items):
+            raise twice_in_json(text, name)
         return seen
 
     def constant(word: str) -> Value:
-        raise DocumentError(sentence(f"{word} is not a number of JSON", where=name))
+        raise constant_in_json(text, name, word)
 
     try:
         value = json.loads(text, object_pairs_hook=pairs, parse_int=str, parse_float=str, parse_constant=constant)
     except json.JSONDecodeError as fault:
         raise DocumentError(sentence(f"not JSON: {fault.msg}", where=f"{name}:{fault.lineno}")) from None
     except RecursionError:
-        raise DocumentError(sentence(f"more than {DEEPEST} levels", where=name)) from None
-    return Document(name, _worded(value, name))
+        raise deep_in_json(text, name) from None
+    lines = {}
+    for place, line, _ in places_in_json(text):
+        if len(place) > DEEPEST:
+            raise DocumentError(sentence(f"more than {DEEPEST} levels", where=f"{name}:{line}"))
+        lines[place] = line
+    return Document(name, _worded(value, Document(name, None, lines), ()), lines)
 
 
-def _worded(value: object, name: str, depth: int = 0) -> Value:
-    if depth > DEEPEST:
-        raise DocumentError(sentence(f"more than {DEEPEST} levels", where=name))
-    for text in (value,) if isinstance(value, str) else value if isinstance(value, dict) else ():
-        if not text.isprintable():  # written with escapes
-            _check_characters(text.replace("\n", ""), name)
+def _worded(value: object, document: Document, place: Place) -> Value:
     if isinstance(value, dict):
-        return {key: _worded(item, name, depth + 1) for key, item in value.items()}
+        for key in value:
+            _check_escaped(key, document, (*place, key))
+        return {key: _worded(item, document, (*place, key)) for key, item in value.items()}
     if isinstance(value, list):
-        return [_worded(item, name, depth + 1) for item in value]
+        return [_worded(item, document, (*place, index)) for index, item in enumerate(value)]
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, str):
+        _check_escaped(value, document, place)
     return None if value is None else normal(str(value))
+
+
+def _check_escaped(text: str, document: Document, place: Place) -> None:
+    """Characters that were written with escapes."""
+    if not visible(text):
+        _check_line(text.replace("\n", ""), document.where(place))
 
 
 def normal(text: str) -> str:
@@ -157,10 +249,17 @@ def _parse_yaml(text: str, name: str) -> Document:
     except MarkedYAMLError as fault:
         mark = fault.problem_mark or fault.context_mark
         line = mark.line + 1 if mark else 1
-        raise DocumentError(sentence(f"not YAML: {fault.problem or fault.context}", where=f"{name}:{line}")) from None
+        said = QUOTE.sub(_quoted, str(fault.problem or fault.context))
+        raise DocumentError(sentence(f"not YAML: {said}", where=f"{name}:{line}")) from None
     except YAMLError as fault:
         raise DocumentError(sentence(f"not YAML: {str(fault).splitlines()[0]}", where=name)) from None
     return builder.document()
+
+
+def _quoted(quote: re.Match[str]) -> str:
+    """What the YAML reader quotes where it is one character or a word of its own (`<block end>`), not of the text."""
+    words = quote[0].strip()[1:-1]
+    return quote[0] if len(words) == 1 or words.startswith("<") else ""
 
 
 class _Builder:
@@ -197,16 +296,16 @@ class _Builder:
         where = f"{self.name}:{line}"
         if kind == "AliasEvent" or getattr(event, "anchor", None):
             raise DocumentError(sentence("an anchor or alias", where=where, remedy="Write the value out."))
-        tag = getattr(event, "ctag", None)
-        if tag:
-            raise DocumentError(sentence(f"the tag {tag}", where=where, remedy="Remove it: values need no tags."))
+        if getattr(event, "ctag", None):
+            remedy = "Remove it, or put quotes around a value that begins with an exclamation mark."
+            raise DocumentError(sentence("a tag", where=where, remedy=remedy))
 
     def _scalar(self, event: ScalarEvent, line: int) -> None:
         text = normal(str(event.value))
         if event.style == ">":  # the reader marks where it folded lines
             text = text.replace("\a", "")
-        if not text.isprintable():  # written with escapes, in double quotes
-            _check_characters(text.replace("\n", ""), f"{self.name}:{line}")
+        if not visible(text):  # written with escapes, in double quotes
+            _check_line(text.replace("\n", ""), f"{self.name}:{line}")
         if self.open and isinstance(self.open[-1][1], dict) and self.key[-1] is None:
             self._name_key(text, line)
         elif event.style is not None:

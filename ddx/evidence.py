@@ -8,7 +8,7 @@ States stay the words that were written; which finding and state of a network th
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,18 +19,29 @@ FORMAT = "case/1"
 KEYS = ("ddx", "network", "setting", "subject", "findings", "expect", "title", "source", "note", "id")
 
 
+NOT_KNOWN = ("unknown", "?")  # words for what nobody could tell
+
+
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """One finding as observed: a state or value as written, or a likelihood per state, or unknown (both empty)."""
+    """One finding as observed: a state or value as written, or a likelihood per state, or unknown (both empty).
+
+    `word` is the word by which it was said to be unknown.
+    """
 
     name: str
     state: str | None = None
     likelihood: Mapping[str, float] | None = None
     where: str = ""
+    word: str = ""
 
     @property
     def unknown(self) -> bool:
         return self.state is None and self.likelihood is None
+
+    def among(self, states: Collection[str]) -> str | None:
+        """The state as written. A word for not known is a state where a network has one of exactly that name."""
+        return self.word if self.unknown and self.word in states else self.state
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +60,24 @@ class Expect:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A patient as entered: findings in the order given, who the patient is, and where they are seen."""
+    """A patient as entered: findings in the order given, who the patient is, and where they are seen.
+
+    `subject_unknown` is what nobody knows of the patient, each with the word for that. `id` is a name of the case that
+    its author gave, `name` what messages call it, `where` the place in a file that they name.
+    """
 
     findings: tuple[Observed, ...]
     subject: Mapping[str, str] = field(default_factory=dict)
+    subject_unknown: Mapping[str, str] = field(default_factory=dict)
     network: str | None = None
     setting: str | None = None
     expect: Expect = field(default_factory=Expect)
     title: str = ""
     source: str = ""
     note: str = ""
+    id: str = ""
     name: str = ""
+    where: str = ""
 
 
 def read_case(path: Path) -> Case:
@@ -80,27 +98,31 @@ def case_of(document: Document) -> Case:
         read_as = f"ddx: {body['ddx']}" if "ddx" in body else "no key ddx"
         raise _fault(document, ("ddx",), f"{read_as}, but a case starts with ddx: {FORMAT}", "Add or mend that line.")
     findings = _mapping(document, ("findings",), body.get("findings") or {})
+    subject, subject_unknown = _subject(document, body.get("subject"))
     return Case(
         findings=tuple(_observed(document, name, value) for name, value in findings.items()),
-        subject=_subject(document, body.get("subject")),
+        subject=subject,
+        subject_unknown=subject_unknown,
         network=_word(document, "network", body),
         setting=_word(document, "setting", body),
         expect=_expect(document, body.get("expect")),
         title=_word(document, "title", body) or "",
         source=_word(document, "source", body) or "",
         note=_word(document, "note", body) or "",
+        id=_word(document, "id", body) or "",
         name=document.name,
+        where=document.name,
     )
 
 
 def as_document(case: Case) -> dict[str, Tree]:
     """The case as the content of a case file, which `case_of` reads as the same case. Names of files are left out."""
     told: dict[str, Tree] = {"ddx": FORMAT}
-    for key in ("title", "network", "setting", "source", "note"):
+    for key in ("id", "title", "network", "setting", "source", "note"):
         if getattr(case, key):
             told[key] = str(getattr(case, key))
-    if case.subject:
-        told["subject"] = dict(case.subject)
+    if case.subject or case.subject_unknown:
+        told["subject"] = {**case.subject, **case.subject_unknown}
     told["findings"] = {observed.name: _written(observed) for observed in case.findings}
     if case.expect:
         told["expect"] = _promises(case.expect)
@@ -132,13 +154,18 @@ def said(observed: Observed) -> str:
     """How a finding was written, for messages."""
     if observed.likelihood is not None:
         return f"{observed.name} with a likelihood"
-    return f"{observed.name}={observed.state if observed.state is not None else '?'}"
+    return f"{observed.name}={observed.state if observed.state is not None else observed.word or '?'}"
+
+
+def as_written(name: str, word: str, where: str = "") -> Observed:
+    """A finding with what was written for it: a state or value, or a word for not known."""
+    return Observed(name, where=where, word=word) if word in NOT_KNOWN else Observed(name, word, where=where)
 
 
 def _written(observed: Observed) -> Tree:
     if observed.likelihood is not None:
         return {"likelihood": dict(observed.likelihood)}
-    return "unknown" if observed.state is None else observed.state
+    return observed.word or NOT_KNOWN[0] if observed.state is None else observed.state
 
 
 def _promises(expect: Expect) -> Tree:
@@ -157,13 +184,13 @@ def _token(token: str) -> Observed:
         raise CaseError(f"{token!r} is no finding. Write NAME, no-NAME, NAME=STATE, NAME=VALUE or NAME=?")
     if not equals:
         return Observed(name.strip(), "present", where="on the line")
-    return Observed(name.strip(), None if state.strip() in ("?", "unknown") else state.strip(), where="on the line")
+    return as_written(name.strip(), state.strip(), "on the line")
 
 
 def _observed(document: Document, name: str, value: Value) -> Observed:
     where = document.where(("findings", name))
     if isinstance(value, str):
-        return Observed(name, None if value in ("unknown", "?") else value, where=where)
+        return as_written(name, value, where)
     if isinstance(value, dict):
         _known_keys(document, ("findings", name), value, ("likelihood",))
         weights = _mapping(document, ("findings", name, "likelihood"), value.get("likelihood"))
@@ -177,12 +204,15 @@ def _observed(document: Document, name: str, value: Value) -> Observed:
     )
 
 
-def _subject(document: Document, value: Value) -> dict[str, str]:
+def _subject(document: Document, value: Value) -> tuple[dict[str, str], dict[str, str]]:
+    """What is known of the patient, and what nobody knows, with the word for that."""
     subject = _mapping(document, ("subject",), value or {})
     for key, word in subject.items():
         if word is not None and not isinstance(word, str):
             raise _fault(document, ("subject", key), f"subject {key} is not a word or number", "")
-    return {key: str(word) for key, word in subject.items() if word not in (None, "unknown", "?")}
+    words = {key: str(word) for key, word in subject.items() if word is not None}
+    unknown = {key: word for key, word in words.items() if word in NOT_KNOWN}
+    return {key: word for key, word in words.items() if key not in unknown}, unknown
 
 
 def _expect(document: Document, value: Value) -> Expect:

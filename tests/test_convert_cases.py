@@ -21,8 +21,11 @@ from ddx.exchange.yamltext import lines
 from ddx.knowledge import catalog
 
 CASE = """ddx: case/1
+id: case-77
 title: "a case: with signs, = and #"
-subject: {age: 52, sex: male}
+source: a journal
+note: a note
+subject: {age: 52, sex: male, ancestry: unknown}
 findings:
   raynaud: absent
   sclerodactyly: present
@@ -66,7 +69,8 @@ def test_the_forms_of_ddx_carry_everything(run: Run, tmp_path: Path, name: str) 
     assert [(o.name, o.state, o.likelihood) for o in one.findings] == [
         (o.name, o.state, o.likelihood) for o in other.findings
     ]
-    assert (one.subject, one.title, one.expect) == (other.subject, other.title, other.expect)
+    for key in ("subject", "subject_unknown", "id", "title", "source", "note", "expect"):
+        assert getattr(one, key) == getattr(other, key) != ""
     assert answer(run, "-c", name) == answer(run, "-c", "a.case.yaml")
     assert run("convert", name, f"again-{name}")[0] == 0
     assert (tmp_path / f"again-{name}").read_bytes() == (tmp_path / name).read_bytes()
@@ -107,6 +111,7 @@ def test_a_phenopacket_carries_what_has_an_exact_term(run: Run, tmp_path: Path) 
     back = answer(run, "-c", "out.phenopacket.json")
     said = {u["finding"]: u.get("state") for u in back["evidence"]["used"]}
     assert (said["sclerodactyly"], said["pruritus"], said["raynaud"]) == ("present", "absent", "absent")
+    assert "case-77" not in json.dumps(packet)
     code, _, err = run("convert", "a.case.yaml", "strict.phenopacket.json", "--strict")
     assert code == 3 and "hla_b27" in err
     assert not (tmp_path / "strict.phenopacket.json").exists()
@@ -151,6 +156,92 @@ def test_the_evidence_of_a_uai_network(run: Run, tmp_path: Path) -> None:
     )
     code, _, err = run("convert", "soft.case.yaml", "soft.evid", "-n", "asia.bif")
     assert code == 0 and "not carried over: dysp" in err
+
+
+LITTLE = """ddx: case/1
+network: scleroderma-mimics
+setting: back-pain-clinic
+id: case-77
+title: {title}
+source: {source}
+note: {note}
+subject: {{age: 52, sex: male, ancestry: unknown}}
+findings: {{raynaud: absent, dysphagia: unknown}}
+expect: {{below: {{mgus: 0.9}}}}
+"""
+LOST = "title, source, note, expect: no place in this form"
+SETTING = "setting: name it with --setting back-pain-clinic"
+UNKNOWN = "dysphagia: neither plainly present nor plainly absent"
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("x.csv", [LOST]),
+        ("x.phenopacket.json", [UNKNOWN, "subject ancestry: no place for what is written", SETTING, f"id, {LOST}"]),
+        (
+            "x.evid",
+            [
+                "dysphagia: unknown; .evid holds states only",
+                "subject ancestry: unknown; .evid holds states only",
+                "setting, id, title, source, note, expect: no place in this form",
+            ],
+        ),
+        ("x.case.yaml", []),
+        ("x.json", []),
+    ],
+)
+def test_what_a_form_has_no_place_for_is_told_once_and_refused_when_strict(
+    run: Run, tmp_path: Path, name: str, told: list[str]
+) -> None:
+    text = LITTLE.format(title="ZZ one", source="ZZ two", note="ZZ three")
+    (tmp_path / "little.case.yaml").write_text(text, encoding="utf-8")
+    code, _, err = run("convert", "little.case.yaml", name, "--strict")
+    assert (code, (tmp_path / name).exists()) == ((3, False) if told else (0, True))
+    assert not told or "; ".join(told) in err
+    code, _, err = run("convert", "little.case.yaml", name, "--force")
+    assert code == 0
+    assert err.splitlines() == [f"ddx: {name}: not carried over: {item}" for item in told]
+    assert "ZZ" not in err
+
+
+def test_a_table_keeps_the_setting_the_name_and_what_nobody_knows(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "little.case.yaml").write_text(LITTLE.format(title="a", source="b", note="c"), encoding="utf-8")
+    assert run("convert", "little.case.yaml", "x.csv")[0] == 0
+    assert run("convert", "x.csv", "back.case.yaml", "--strict")[0] == 0
+    one, other = read_case(tmp_path / "little.case.yaml"), read_case(tmp_path / "back.case.yaml")
+    for key in ("subject", "subject_unknown", "id", "setting"):
+        assert getattr(one, key) == getattr(other, key)
+    assert (
+        answer(run, "-c", "back.case.yaml")["result_sha256"] == answer(run, "-c", "little.case.yaml")["result_sha256"]
+    )
+
+
+def test_findings_beyond_the_network_are_told(run: Run, tmp_path: Path) -> None:
+    """A view answers without them, so the forms that are written in its words do not hold them."""
+    ignored = answer(run, "-c", "seed", "-n", "four-diseases")["evidence"]["ignored"]
+    assert len(ignored) > 20
+    for name in ("seed.evid", "seed.phenopacket.json"):
+        assert run("convert", "seed", name, "-n", "four-diseases", "--strict")[0] == 3
+        assert not (tmp_path / name).exists()
+        code, _, err = run("convert", "seed", name, "-n", "four-diseases")
+        assert code == 0 and f"not carried over: {', '.join(ignored)}: not in this network" in err
+    assert run("convert", "seed", "seed.json", "-n", "four-diseases", "--strict")[0] == 0
+    assert answer(run, "-c", "seed.json")["evidence"]["ignored"] == ignored
+
+
+def test_a_network_that_a_reader_would_not_take_is_told_unless_it_was_named(run: Run, tmp_path: Path) -> None:
+    text = "ddx: case/1\nnetwork: four-diseases\nfindings: {raynaud: absent}\n"
+    (tmp_path / "four.case.yaml").write_text(text, encoding="utf-8")
+    for name in ("four.csv", "four.phenopacket.json"):
+        code, _, err = run("convert", "four.case.yaml", name, "--strict")
+        assert code == 3 and "network: name it with -n four-diseases" in err
+        assert run("convert", "four.case.yaml", name, "--strict", "-n", "four-diseases")[0] == 0
+
+
+def test_the_setting_on_the_line_is_that_of_the_written_case(run: Run, tmp_path: Path) -> None:
+    assert run("convert", "plain.case.yaml", "s.case.yaml", "--setting", "back-pain-clinic")[0] == 0
+    assert read_case(tmp_path / "s.case.yaml").setting == "back-pain-clinic"
 
 
 def test_nobody_else_can_read_a_case_and_nothing_is_replaced_unasked(run: Run, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ddx
+from ddx.documents import UNSEEN
 from ddx.errors import CaseError, ContradictoryFinding, DdxError
 from ddx.evidence import Case, Observed
 from ddx.exchange import csvcases, fhir, phenopacket
@@ -340,7 +341,7 @@ class TestCsv:
         assert [(o.name, o.state) for o in one.findings] == [("F", "present")]
         assert two.name == "c\n2"
         assert [(o.name, o.unknown) for o in two.findings] == [("F", True), ("G", True)]
-        assert two.findings[0].where == "file:3"
+        assert two.findings[0].where == "file:3 (case c\\n2)"
 
     def test_one_finding_a_row(self) -> None:
         one, two = self.read("case,finding,state\r\nc1,F,present\r\nc2,F,absent\r\nc1,G,no\r\n")
@@ -362,6 +363,10 @@ class TestCsv:
             ('case,F\n"c1,a\n', ["file:2", "CSV"]),
             ('case,F\n"c"1,a\n', ["file:2", "CSV"]),
             ("case,F\nc1,\x00\n", ["file:2", "NUL"]),
+            ("case,F\n1\u202e,a\n", ["file:2", "U+202E"]),
+            ("case,F\nc1,a\u3164\n", ["file:2", "U+3164"]),
+            ("case,F\u2060\nc1,a\n", ["file:1", "U+2060"]),
+            ("case,finding,state\nc1,F\ufe0f,a\n", ["file:2", "U+FE0F"]),
             ("case,finding,state\nc1,F,a\nc1,F,b\n", ["file:3", "c1", "F", "twice"]),
             (b"case,F\nm\xfcller,a\n", ["file:2", "UTF-8"]),
         ],
@@ -372,7 +377,13 @@ class TestCsv:
         assert [word for word in words if word not in str(caught.value)] == []
         assert str(caught.value).isprintable()
 
-    CELLS = st.text(st.characters(exclude_categories=("C",), include_characters="\t\r"), min_size=1, max_size=5)
+    CELLS = st.text(
+        st.characters(exclude_categories=("C", "Zl", "Zp"), include_characters="\t\r").filter(
+            lambda c: c in "\t\r" or not UNSEEN.match(c)
+        ),
+        min_size=1,
+        max_size=5,
+    )
 
     @given(st.dictionaries(CELLS, CELLS, min_size=1, max_size=4))
     def test_written_cells_are_safe_and_come_back(self, row: dict[str, str]) -> None:
@@ -395,6 +406,17 @@ class TestCsv:
         (row,) = csv.reader(io.StringIO(csvcases.table([cells]), newline=""))
         assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in row)
 
+    def test_what_is_not_known_keeps_its_word(self) -> None:
+        text = "case,subject.age,subject.sex,F,G\r\nc1,?,male,unknown,?\r\n"
+        (case,) = self.read(text)
+        assert (case.subject, case.subject_unknown) == ({"sex": "male"}, {"age": "?"})
+        assert csvcases.write([case]).splitlines() == ["case,subject.sex,subject.age,F,G", "c1,male,?,unknown,?"]
+
+    def test_a_finding_with_the_name_of_another_column_is_refused(self) -> None:
+        for name in ("case", "setting", "subject.age"):
+            with pytest.raises(CaseError, match=f"{name} is a column of its own"):
+                csvcases.write([Case((Observed(name, "present"),))])
+
     def test_a_likelihood_has_no_cell(self) -> None:
         with pytest.raises(CaseError, match="likelihood"):
             csvcases.write([Case((Observed("F", likelihood={"a": 1.0}),))])
@@ -409,6 +431,8 @@ def test_the_file_says_what_it_is(network: Network) -> None:
             read_cases(source(value), kind, None)
     for ours in ({"ddx": "case/1"}, {"ddx": "case/1", "note": "metaData"}, [], {"ddx": 1, "metaData": {}}):
         assert kind_of(source(ours)) is None
+    with pytest.raises(DdxError, match="read unpacked"):
+        kind_of(Source(b'{"ddx": "case/1"}', "c.json.gz", "c"))
     table = Source(b"case,F\nc1,present\nc2,absent\n", "x.CSV.gz", "x")
     assert [one.case.name for one in read_cases(table, str(kind_of(table)), None)] == ["c1", "c2"]
     evidence = Source(b"1\n2 3 0 4 1\n", "x.uai.evid", "x")

@@ -74,7 +74,7 @@ def test_an_unknown_ending_lists_the_known_ones(tmp_path: Path) -> None:
         ("not.bif.gz", b"network t { }", "gzip"),
         ("is.bif", gzip.compress(b"network t { }"), "Add .gz"),
         ("cut.bif.gz", gzip.compress(b"network t { }" * 99)[:-9], "gzip"),
-        ("two.bif.gz", gzip.compress(gzip.compress(b"network t { }")), "gzip"),
+        ("two.bif.gz", gzip.compress(gzip.compress(b"network t { }")), "packed with gzip twice. Unpack it once."),
     ],
 )
 def test_files_that_cannot_be_read(tmp_path: Path, name: str, data: bytes | str | None, words: str) -> None:

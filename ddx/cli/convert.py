@@ -14,6 +14,8 @@ from ddx.cli.terminal import emit
 from ddx.errors import CaseError, DdxError, FileProblem, SpecError, sentence
 
 if TYPE_CHECKING:
+    from ddx.cli.asking import Asked
+    from ddx.exchange.outgoing import Within
     from ddx.knowledge.bayesnet import BayesNet
     from ddx.network import Network
 
@@ -153,15 +155,12 @@ def _tell(left_out: Iterable[str], target: Path) -> None:
 
 def _convert_case(source: str, target: Path, network: str | None, setting: str | None) -> str:
     """Every case in the source, understood in its network before anything is written."""
-    from ddx.cli.asking import asked_each
-    from ddx.exchange.outgoing import Within, put, written
+    from ddx.cli.asking import DEFAULT_NETWORK, asked_each
+    from ddx.exchange.outgoing import put, written
 
     questions = asked_each((), source, network, setting)
-    first = questions[0]
-    states = {node: first.model.states[node] for node in first.model.nodes}
-    within = Within(first.network.spec, states, first.understood.evidence)
-    cases = [q.case if network is None else replace(q.case, network=network) for q in questions]
-    text, left_out = written(cases, target, within)
+    cases = [replace(q.case, network=network or q.case.network, setting=setting or q.case.setting) for q in questions]
+    text, left_out = written(cases, target, _within(questions[0], network or DEFAULT_NETWORK))
     if left_out and strictly():
         raise CaseError(
             sentence(f"not carried over: {'; '.join(left_out)}", where=source, remedy="Leave --strict out.")
@@ -169,3 +168,21 @@ def _convert_case(source: str, target: Path, network: str | None, setting: str |
     put(text, target)
     _tell(left_out, target)
     return source
+
+
+def _within(question: Asked, usual: str) -> Within:
+    """A case in the words of its network, as the writers take it; `usual` is the network that need not be told."""
+    from ddx.exchange.outgoing import Within
+    from ddx.reasoning.understanding import within
+
+    network, model, understood = question.network, question.model, question.understood
+    known, beyond = within(network, question.case.findings)
+    return Within(
+        network.spec,
+        usual,
+        {node: model.states[node] for node in model.nodes},
+        understood.evidence,
+        understood.unknown,
+        tuple(known),
+        beyond,
+    )

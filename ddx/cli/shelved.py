@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from ddx.documents import DocumentError, parse, read, read_bytes
@@ -20,7 +21,8 @@ def shelved_case(path: Path) -> Case:
     name = hashlib.sha256(f"case {FORM}\n".encode() + read_bytes(path)).hexdigest()
     kept = cache.folder() / f"{name}.json"
     try:
-        return case_of(parse(kept.read_text(encoding="utf-8"), path.name, "json"))
+        document = parse(kept.read_text(encoding="utf-8"), path.name, "json")
+        return case_of(replace(document, lines={}))  # the lines of what is kept are not those of the file
     except (OSError, DocumentError):
         document = read(path)
         _keep(kept, json.dumps(document.value, ensure_ascii=False))

@@ -13,7 +13,7 @@ from ddx.errors import CaseError, sentence
 from ddx.evidence import Case, Observed
 from ddx.exchange import csvcases, fhir, phenopacket, uai
 from ddx.exchange.ontology import Ontology
-from ddx.exchange.source import Source
+from ddx.exchange.source import Source, problem
 from ddx.exchange.terms import Imported
 from ddx.knowledge.spec import Network
 
@@ -29,12 +29,17 @@ NAMED = {".csv": "table", ".evid": "evidence"}
 
 
 def kind_of(source: Source) -> str | None:
-    """phenopacket, fhir, table or evidence; None where the file is none of them."""
+    """phenopacket, fhir, table or evidence; None where the file is none of them.
+
+    FileProblem for a case of ddx that is packed: only the files of other systems may be.
+    """
     name = source.where.lower().removesuffix(".gz")
     for ending, kind in NAMED.items():
         if name.endswith(ending):
             return kind
     if OURS.search(source.data):
+        if source.where.lower().endswith(".gz"):
+            raise problem("a case of ddx is read unpacked", source.where, "Unpack it.")
         return None
     return next((kind for kind, sign in SIGNS.items() if sign.search(source.data)), None)
 

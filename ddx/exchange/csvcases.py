@@ -4,7 +4,8 @@ One case per row, a column for each finding:     case,raynaud,hla_b27,subject.ag
 Long form, a row for each finding:               case,finding,state
 
 An empty cell means not examined; `unknown` or `?` is kept on record. `setting` and `subject.KEY` are columns of
-their own. Reading is strict: UTF-8, commas, every row as long as the header, every column and case once.
+their own. Reading is strict: UTF-8, commas, every row as long as the header, every column and case once, no
+characters that nobody sees.
 
 A spreadsheet runs cells that begin with = + - @ TAB or CR as formulas: they are written with an apostrophe in front,
 which reading takes off again.
@@ -17,13 +18,13 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NoReturn
 
+from ddx.documents import check_characters, visible
 from ddx.errors import CaseError, ContradictoryFinding, sentence
-from ddx.evidence import Case, Observed
+from ddx.evidence import NOT_KNOWN, Case, Observed, as_written
 from ddx.exchange.source import Source, shown
 
 CASE, SETTING, SUBJECT = "case", "setting", "subject."
 LONG = (CASE, "finding", "state")
-UNKNOWN = ("unknown", "?")
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -45,18 +46,22 @@ def read(source: Source) -> tuple[Case, ...]:
 def write(cases: Iterable[Case]) -> str:
     """The cases, one per row, with every cell safe for a spreadsheet.
 
-    CaseError for a likelihood, which a cell cannot carry.
+    CaseError for a likelihood, which a cell cannot carry, and for a finding with the name of another column.
     """
     chosen = list(cases)
     findings = list(dict.fromkeys(observed.name for case in chosen for observed in case.findings))
-    subjects = list(dict.fromkeys(key for case in chosen for key in case.subject))
+    taken = [name for name in findings if name in (CASE, SETTING) or name.startswith(SUBJECT)]
+    if taken:
+        raise CaseError(f"{taken[0]} is a column of its own in a table, and no finding. Write a JSON case.")
+    subjects = list(dict.fromkeys(key for case in chosen for key in (*case.subject, *case.subject_unknown)))
     settings = [SETTING] if any(case.setting for case in chosen) else []
     rows: list[list[str]] = [[CASE, *settings, *(SUBJECT + key for key in subjects), *findings]]
     for number, case in enumerate(chosen, 1):
         states = {observed.name: _state(observed) for observed in case.findings}
         own = [case.setting or ""] if settings else []
-        about = [case.subject.get(key, "") for key in subjects]
-        rows.append([case.name or str(number), *own, *about, *(states.get(name, "") for name in findings)])
+        known = {**case.subject, **case.subject_unknown}
+        about = [known.get(key, "") for key in subjects]
+        rows.append([case.id or case.name or str(number), *own, *about, *(states.get(name, "") for name in findings)])
     return table(rows)
 
 
@@ -85,7 +90,7 @@ def _unsafe(cell: str) -> str:
 def _state(observed: Observed) -> str:
     if observed.likelihood is not None:
         raise CaseError(f"{observed.name} is given as a likelihood, which a table cannot carry. Write a JSON case.")
-    return UNKNOWN[0] if observed.state is None else observed.state
+    return observed.word or NOT_KNOWN[0] if observed.state is None else observed.state
 
 
 def _rows(source: Source) -> list[tuple[int, list[str]]]:
@@ -93,6 +98,7 @@ def _rows(source: Source) -> list[tuple[int, list[str]]]:
     text = source.text()
     if "\x00" in text:
         _fail("a NUL character", source.where, text.count("\n", 0, text.index("\x00")) + 1, "Is this a CSV file?")
+    check_characters(text, source.where)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     rows: list[tuple[int, list[str]]] = []
     line = 1
@@ -112,11 +118,13 @@ def _check_header(header: list[str], where: str) -> None:
     if CASE not in header:
         semicolons = "Its separator seems to be ; write commas." if any(";" in cell for cell in header) else ""
         _fail(f"no column {CASE!r} in the header", where, 1, semicolons or "Begin with: case,FINDING,...")
-    for index, cell in enumerate(header):
-        if not cell or not cell.isprintable():
-            _fail(f"column {index + 1} has no name that can be shown", where, 1, "Name the column.")
-        if cell in header[:index]:
+    seen: set[str] = set()
+    for number, cell in enumerate(header, 1):
+        if not cell or not visible(cell):
+            _fail(f"column {number} has no name that can be shown", where, 1, "Name the column.")
+        if cell in seen:
             _fail(f"the column {shown(cell)} stands twice", where, 1, "Keep one.")
+        seen.add(cell)
 
 
 def _long(records: list[tuple[int, dict[str, str]]], where: str) -> tuple[Case, ...]:
@@ -130,8 +138,8 @@ def _long(records: list[tuple[int, dict[str, str]]], where: str) -> tuple[Case, 
             message = f"case {shown(name)}: {shown(finding)} stands twice"
             raise ContradictoryFinding(sentence(message, where=f"{where}:{line}", remedy="Keep one."))
         if state:
-            findings[finding] = _observed(finding, state, f"{where}:{line}")
-    return tuple(Case(tuple(findings.values()), name=name) for name, findings in found.items())
+            findings[finding] = as_written(finding, state, _row(where, line, name))
+    return tuple(Case(tuple(findings.values()), id=name, name=name) for name, findings in found.items())
 
 
 def _wide(records: list[tuple[int, dict[str, str]]], where: str) -> tuple[Case, ...]:
@@ -142,15 +150,19 @@ def _wide(records: list[tuple[int, dict[str, str]]], where: str) -> tuple[Case, 
         if not name or name in cases:
             _fail(f"case {shown(name) or '(no name)'} stands twice or has no name", where, line, "Rename it.")
         setting = cells.pop(SETTING, "") or None
-        subject = {k[len(SUBJECT) :]: v for k, v in cells.items() if k.startswith(SUBJECT) and v and v not in UNKNOWN}
+        about = {k[len(SUBJECT) :]: v for k, v in cells.items() if k.startswith(SUBJECT) and v}
+        subject = {key: word for key, word in about.items() if word not in NOT_KNOWN}
+        unknown = {key: word for key, word in about.items() if word in NOT_KNOWN}
         states: Mapping[str, str] = {k: v for k, v in cells.items() if not k.startswith(SUBJECT) and v}
-        findings = tuple(_observed(key, state, f"{where}:{line}") for key, state in states.items())
-        cases[name] = Case(findings, subject, setting=setting, name=name)
+        place = _row(where, line, name)
+        findings = tuple(as_written(key, state, place) for key, state in states.items())
+        cases[name] = Case(findings, subject, unknown, setting=setting, id=name, name=name, where=place)
     return tuple(cases.values())
 
 
-def _observed(finding: str, state: str, where: str) -> Observed:
-    return Observed(finding, None if state in UNKNOWN else state, where=where)
+def _row(where: str, line: int, name: str) -> str:
+    """How messages name a row."""
+    return f"{where}:{line} (case {shown(name)})"
 
 
 def _fail(message: str, where: str, line: int, remedy: str) -> NoReturn:

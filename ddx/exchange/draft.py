@@ -15,6 +15,7 @@ from typing import NoReturn
 
 import numpy as np
 
+from ddx.documents import visible
 from ddx.errors import SpecError, TooLarge, near_misses
 from ddx.exchange.source import shown
 from ddx.exchange.tokens import NUMBER
@@ -56,7 +57,7 @@ class Draft:
             self.fail(f"the variable {shown(name)} is declared twice", at, "Keep one.")
         labels = tuple(states)
         for word in (name, *labels):
-            if len(word) > LONGEST_NAME or not word or not word.isprintable():
+            if len(word) > LONGEST_NAME or not word or not visible(word):
                 message = f"the name '{shown(word)}' is empty, too long or has characters that cannot be shown"
                 self.fail(message, at, f"Give it 1 to {LONGEST_NAME} visible characters.")
         if not labels:

@@ -3,7 +3,8 @@
 An Observation is used where one of its codes is a code of a finding. Its value says whether the finding was seen:
 `valueBoolean`, or a coded value for present / absent, positive / negative, detected / not detected; a
 `valueQuantity` in the unit of the finding becomes its state. An Observation that was cancelled or entered in error
-is left out, one whose meaning a modifier extension changes is refused, as the standard demands. One patient only.
+is left out, one whose meaning a modifier extension changes is refused, as the standard demands. One patient only:
+a subject is the Patient whose fullUrl it names, or whose id ends the reference (`Patient/7`, also as an address).
 Nothing of the patient's identity is taken over or repeated in a message; resources that are not read are counted
 in the notes.
 """
@@ -12,12 +13,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NoReturn
 
 from ddx.errors import CaseError, ContradictoryFinding, sentence
 from ddx.evidence import Case, Observed
-from ddx.exchange.jsontext import Json, parse
+from ddx.exchange.jsontext import Json, parse, place_in
 from ddx.exchange.ontology import Ontology
 from ddx.exchange.source import Source, shown
 from ddx.exchange.terms import (
@@ -65,6 +66,7 @@ SEEN = {  # (system, code) -> was the finding seen?
     ("http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation", "POS"): True,
     ("http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation", "NEG"): False,
 }
+PATIENT = re.compile(r"(?:.*/)?(Patient/[^/]+)(?:/_history/.*)?")
 USED = ("final", "amended", "corrected", "preliminary")
 SEXES = ("male", "female")
 
@@ -76,13 +78,15 @@ def read(source: Source, network: Network, *, strict: bool = False, ontology: On
     each with the place; with `strict` also where an Observation is not used. With an `ontology` no observed term may
     have an excluded ancestor.
     """
-    bundle = _Bundle(source.where, Vocabulary.of(network))
+    bundle = _Bundle(source, Vocabulary.of(network))
     bundle.take(parse(source))
     findings, links, unmapped = mapped(bundle.terms, bundle.vocabulary, ontology)
     measured = {observed.name for observed, _ in bundle.measured}
     for observed in findings:
         if observed.name in measured:
             bundle.fail(f"{observed.name} is given as a value and as seen or not seen", observed.where, "Keep one.")
+    if not bundle.observations:
+        bundle.remarks.append("no Observations: the case holds nothing but who the patient is")
     total = len(bundle.terms) + len(bundle.measured) + len(bundle.unmapped)
     unused = (*bundle.unmapped, *unmapped)
     if strict:
@@ -90,26 +94,29 @@ def read(source: Source, network: Network, *, strict: bool = False, ontology: On
     subject, notes = subject_of(bundle.vocabulary, bundle.subject)
     found = (*findings, *(observed for observed, _ in bundle.measured))
     used = (*links, *(link for _, link in bundle.measured))
-    everything = (*bundle.notes(), *notes, *unchecked(bundle.terms, ontology))
+    everything = (*bundle.notes(), *bundle.remarks, *notes, *unchecked(bundle.terms, ontology))
     return Imported(Case(found, subject, network=network.header.name, name=source.where), used, unused, everything)
 
 
 class _Bundle:
     """Gathers what the resources of one Bundle say."""
 
-    def __init__(self, where: str, vocabulary: Vocabulary) -> None:
+    def __init__(self, source: Source, vocabulary: Vocabulary) -> None:
         """Nothing yet."""
-        self.where, self.vocabulary = where, vocabulary
+        self.source, self.where, self.vocabulary = source, source.where, vocabulary
         self.terms: list[Term] = []
         self.measured: list[tuple[Observed, Link]] = []
         self.unmapped: list[Unmapped] = []
         self.subject: dict[str, str] = {}
+        self.observations = 0
+        self.remarks: list[str] = []
         self._patients: set[str] = set()
+        self._named: dict[str, str] = {}  # name of a Patient of the Bundle -> the one name used here
         self._left_out: Counter[str] = Counter()
 
     def fail(self, message: str, place: str, remedy: str = "") -> NoReturn:
         """CaseError at a place inside the file."""
-        where = place if place.startswith(self.where) else f"{self.where}:{place}"
+        where = place_in(self.source, place.removeprefix(f"{self.where}:"))
         raise CaseError(sentence(message, where=where, remedy=remedy))
 
     def notes(self) -> list[str]:
@@ -120,11 +127,22 @@ class _Bundle:
         """Reads a Bundle, or one resource by itself."""
         body = self.block(value, "file")
         if body.get("resourceType") != "Bundle":
-            return self.resource(body, str(body.get("resourceType", "resource"))[:40])
-        for index, entry in enumerate(self.items(body.get("entry", []), "entry")):
+            kind = body.get("resourceType")
+            return self.all([(body, None, shown(kind) if isinstance(kind, str) else "resource")])
+        entries: list[tuple[Mapping[str, Json], Json, str]] = []
+        for index, item in enumerate(self.items(body.get("entry", []), "entry")):
             place = f"entry[{index}].resource"
-            self.resource(self.block(self.block(entry, place).get("resource"), place), place)
-        return None
+            entry = self.block(item, place)
+            entries.append((self.block(entry.get("resource"), place), entry.get("fullUrl"), place))
+        return self.all(entries)
+
+    def all(self, entries: Iterable[tuple[Mapping[str, Json], Json, str]]) -> None:
+        """Reads resources, each with its fullUrl and place; a patient may stand behind those that speak of them."""
+        for body, url, place in entries:
+            if body.get("resourceType") == "Patient":
+                self.name(body, url, place)
+        for body, _, place in entries:
+            self.resource(body, place)
 
     def resource(self, body: Mapping[str, Json], place: str) -> None:
         """Reads one resource."""
@@ -139,12 +157,25 @@ class _Bundle:
             self.observation(body, place)
         else:
             self._left_out[f"{shown(kind)} resources (not read)"] += 1
+
+    def name(self, body: Mapping[str, Json], url: Json, place: str) -> None:
+        """Keeps by which names a Patient may be spoken of: the fullUrl and the id."""
+        address, own = self.text(url, place, "fullUrl"), self.text(body.get("id"), place, "id")
+        relative = f"Patient/{own}" if own else place
+        name = address or relative
+        for word in (name, _tail(name), relative):
+            self._named.setdefault(word, name)
+        self.about(name, place)
+
+    def about(self, name: str, place: str) -> None:
+        """A resource speaks of the patient of that name; a second patient is refused."""
+        tail = _tail(name)
+        self._patients.add(self._named.get(name) or self._named.get(tail) or tail)
         if len(self._patients) > 1:
             self.fail("more than one patient", place, "Give the Bundle of one patient.")
 
     def patient(self, body: Mapping[str, Json]) -> None:
         """Takes the sex; the age depends on a day that the Bundle does not fix."""
-        self._patients.add(f"Patient/{body.get('id', '')}")
         gender = body.get("gender")
         if isinstance(gender, str) and gender in SEXES:
             self.subject["sex"] = gender
@@ -155,9 +186,11 @@ class _Bundle:
 
     def observation(self, body: Mapping[str, Json], place: str) -> None:
         """Reads one Observation."""
-        reference = self.block(body.get("subject", {}), f"{place}.subject").get("reference")
-        if isinstance(reference, str):
-            self._patients.add(re.sub(r".*(?=Patient/)", "", reference))
+        self.observations += 1
+        subject = self.block(body.get("subject", {}), f"{place}.subject")
+        reference = self.text(subject.get("reference"), f"{place}.subject", "reference")
+        if reference:
+            self.about(reference, place)
         status = body.get("status")
         if status not in USED:
             self._left_out["Observations that are not preliminary or final"] += 1
@@ -190,7 +223,8 @@ class _Bundle:
 
     def quantity(self, term: str, value: Mapping[str, Json], place: str) -> None:
         """A measured value in the unit of the finding."""
-        number, units = value.get("value"), {value.get("unit"), value.get("code")} - {None}
+        number = value.get("value")
+        units = [self.text(value.get(key), f"{place}.valueQuantity", key) for key in ("unit", "code")]
         if isinstance(number, bool) or not isinstance(number, int | float) or value.get("comparator"):
             self.unmapped.append(Unmapped(term, "its value is not one number"))
             return
@@ -234,6 +268,12 @@ class _Bundle:
                 term = code_id(SYSTEMS[system], code) if system in SYSTEMS else f"{system}|{code}"
                 yield shown(term), (system, code)
 
+    def text(self, value: Json, place: str, key: str) -> str:
+        """A text; empty where there is none."""
+        if value is not None and not isinstance(value, str):
+            self.fail(f"{key} is not text", place, "Write it in quotes.")
+        return value or ""
+
     def block(self, value: Json, place: str) -> dict[str, Json]:
         """An object."""
         if not isinstance(value, dict):
@@ -245,3 +285,13 @@ class _Bundle:
         if not isinstance(value, list):
             self.fail("a list expected", place, "Is this a FHIR R4 Bundle?")
         return value
+
+
+def _tail(reference: str) -> str:
+    """`Patient/7` of an address that ends so, of whatever version; anything else as it is.
+
+    >>> _tail("https://example.org/fhir/Patient/7/_history/2"), _tail("urn:uuid:7")
+    ('Patient/7', 'urn:uuid:7')
+    """
+    match = PATIENT.fullmatch(reference)
+    return match[1] if match else reference

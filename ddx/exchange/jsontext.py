@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import NoReturn
 
-from ddx.documents import DocumentError
+from ddx.documents import DEEPEST, DocumentError, constant_in_json, deep_in_json, places_in_json, twice_in_json
 from ddx.errors import sentence
 from ddx.exchange.source import Source, shown
 
-DEEPEST = 50  # levels
 MOST_DIGITS = 15  # a float64 holds these exactly
+STEP = re.compile(r"\[\d+\]|[^.\[\]]+")  # of a place such as entry[2].resource
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
@@ -29,11 +30,9 @@ def parse(source: Source) -> Json:
         raise DocumentError(sentence(message, where=source.where, remedy=remedy))
 
     def pairs(items: list[tuple[str, Json]]) -> dict[str, Json]:
-        found: dict[str, Json] = {}
-        for key, value in items:
-            if key in found:
-                fail(f"the key {shown(key)!r} stands twice in one object", "Keep one.")
-            found[key] = value
+        found = dict(items)
+        if len(found) < len(items):
+            raise twice_in_json(text, source.where)
         return found
 
     def whole(word: str) -> int:
@@ -47,7 +46,7 @@ def parse(source: Source) -> Json:
         return float(word)
 
     def constant(word: str) -> Json:
-        fail(f"{word} is not a number of JSON", "Write a decimal number, or leave the value out.")
+        raise constant_in_json(text, source.where, word)
 
     try:
         value: Json = json.loads(
@@ -57,18 +56,33 @@ def parse(source: Source) -> Json:
         where = f"{source.where}:{fault.lineno}"
         raise DocumentError(sentence(f"not JSON: {fault.msg}", where=where, remedy="Is the file whole?")) from None
     except RecursionError:
-        fail(f"more than {DEEPEST} levels")
-    _check(value, source.where)
+        raise deep_in_json(text, source.where) from None
+    _check(value, source.where, text)
     return value
 
 
-def _check(value: Json, where: str) -> None:
+def place_in(source: Source, place: str) -> str:
+    """file:line:place of a place such as `entry[2].resource`, or the line of the nearest place above it.
+
+    >>> place_in(Source(b'{"a": [{},\\n{"b_c": 1}]}', "f", "f"), "a[1].bC")
+    'f:2:a[1].bC'
+    """
+    steps = [step.strip("[]").lower() for step in STEP.findall(place)]
+    nearest, at = 0, ""
+    for path, line, _ in places_in_json(source.text()):
+        found = [str(step).replace("_", "").lower() for step in path]
+        if len(found) > nearest and found == steps[: len(found)]:
+            nearest, at = len(found), f"{line}:"
+    return f"{source.where}:{at}{place}"
+
+
+def _check(value: Json, where: str, text: str) -> None:
     """Depth and characters, without recursion."""
     waiting = [(value, 0)]
     while waiting:
         item, depth = waiting.pop()
         if depth > DEEPEST:
-            raise DocumentError(sentence(f"more than {DEEPEST} levels", where=where))
+            raise deep_in_json(text, where)
         if isinstance(item, dict):
             waiting += [(part, depth + 1) for pair in item.items() for part in pair]
         elif isinstance(item, list):

@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from ddx.errors import CaseError, near_misses, sentence
 from ddx.evidence import Case
-from ddx.exchange.jsontext import Json, parse
+from ddx.exchange.jsontext import Json, parse, place_in
 from ddx.exchange.ontology import Ontology
 from ddx.exchange.source import Source, shown
 from ddx.exchange.terms import (
@@ -50,7 +50,7 @@ def read(source: Source, network: Network, *, strict: bool = False, ontology: On
     (ContradictoryFinding for terms that exclude one another), DocumentError or FileProblem, each with the place; with
     `strict` also where a term is not used.
     """
-    packet = _Reader(source.where).packet(parse(source))
+    packet = _Reader(source).packet(parse(source))
     vocabulary = Vocabulary.of(network)
     terms, told = renewed(packet.terms, ontology)
     findings, links, unmapped = mapped(terms, vocabulary, ontology)
@@ -66,7 +66,7 @@ def read(source: Source, network: Network, *, strict: bool = False, ontology: On
 
 
 def write(case: Case, network: Network, *, created: str) -> tuple[str, tuple[str, ...]]:
-    """The case as a phenopacket of version 2, and the findings that it cannot carry, each with the reason.
+    """The case as a phenopacket of version 2, and what it cannot carry of findings and patient, each with the reason.
 
     Only a finding whose code is exact, in the state that its name or `no-NAME` means, is written. `created` is an
     RFC 3339 time. Raises UnknownFinding or UnknownState for what the network does not know.
@@ -87,7 +87,7 @@ def write(case: Case, network: Network, *, created: str) -> tuple[str, tuple[str
             features.append({"type": kind} if state == askable.present else {"type": kind, "excluded": True})
     packet: dict[str, Json] = {
         "id": "case",
-        "subject": _written_subject(case.subject, left_out),
+        "subject": _written_subject({**case.subject, **case.subject_unknown}, left_out),
         "phenotypicFeatures": features,
         "metaData": {
             "created": created,
@@ -118,7 +118,7 @@ def _written_subject(subject: Mapping[str, str], left_out: list[str]) -> dict[st
         elif key == "age" and re.fullmatch(r"\d{1,3}", value, re.ASCII):
             written["timeAtLastEncounter"] = {"age": {"iso8601duration": f"P{int(value)}Y"}}
         else:
-            left_out.append(f"subject {key}")
+            left_out.append(f"subject {key}: no place for what is written")
     return written
 
 
@@ -134,15 +134,15 @@ class _Packet:
 
 
 class _Reader:
-    """Takes a phenopacket apart; `where` begins every message."""
+    """Takes a phenopacket apart; the name of its file begins every message."""
 
-    def __init__(self, where: str) -> None:
+    def __init__(self, source: Source) -> None:
         """A reader for one file."""
-        self.where = where
+        self.source, self.where = source, source.where
 
     def fail(self, message: str, place: str = "", remedy: str = "") -> NoReturn:
         """CaseError at a place inside the file."""
-        raise CaseError(sentence(message, where=f"{self.where}:{place}" if place else self.where, remedy=remedy))
+        raise CaseError(sentence(message, where=place_in(self.source, place) if place else self.where, remedy=remedy))
 
     def packet(self, value: Json) -> _Packet:
         """Features, subject and notes of the whole file."""

@@ -13,12 +13,11 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from ddx.documents import normal
+from ddx.documents import PACKED, normal, visible
 from ddx.errors import FileProblem, sentence
 
 LARGEST_FILE_BYTES = 20 * 1024 * 1024
 LONGEST_SHOWN = 60  # characters of a word of the file that a message repeats
-GZIP_MAGIC = b"\x1f\x8b"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,9 @@ def read_source(path: str | os.PathLike[str], largest_bytes: int = LARGEST_FILE_
         raise problem(f"cannot be read: {reason(fault)}", where, "Check the name and the rights.") from None
     if len(data) > largest_bytes:
         raise problem(f"larger than {largest_bytes:,} bytes", where, "This size is refused; split or shrink it.")
-    if data.startswith(GZIP_MAGIC):
+    if data.startswith(PACKED) and file.suffix.lower() == ".gz":
+        raise problem("packed with gzip twice", where, "Unpack it once.")
+    if data.startswith(PACKED):
         raise problem("the content is gzip, the name does not say so", where, "Add .gz to the name.")
     stem = file.name[:-3] if file.suffix.lower() == ".gz" else file.name
     return Source(data, where, normal(Path(stem).stem))
@@ -72,7 +73,7 @@ def shown(word: str, longest: int = LONGEST_SHOWN) -> str:
     'F\\\\u202eX'
     """
     cut = word[:longest]
-    safe = cut if cut.isprintable() else "".join(c if c.isprintable() else _escaped(c) for c in cut)
+    safe = cut if visible(cut) else "".join(c if visible(c) else _escaped(c) for c in cut)
     return safe + "..." if len(word) > longest else safe
 
 

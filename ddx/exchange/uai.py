@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NoReturn
 
 from ddx.errors import CaseError, SpecError, sentence
@@ -75,8 +75,8 @@ def read_evidence(source: Source) -> dict[str, str]:
     """
     words = _Words(source.text(), source.where)
     if not all(map(COUNT.fullmatch, words.words)) or not words.words:
-        bad = next((w for w in words.words if not COUNT.fullmatch(w)), "nothing")
-        raise CaseError(sentence(f"{shown(bad)!r} is not an index", where=source.where))
+        at, bad = next(((i, w) for i, w in enumerate(words.words) if not COUNT.fullmatch(w)), (0, "nothing"))
+        raise CaseError(sentence(f"{shown(bad)!r} is not an index", where=words.place(at)))
     values = list(map(int, words.words))
     if len(values) != 2 * values[0] + 1 and values[0] == 1 and len(values) > 1:
         values = values[1:]
@@ -84,24 +84,28 @@ def read_evidence(source: Source) -> dict[str, str]:
         message = f"{values[0]} observed variables announced, {len(values) - 1} numbers follow"
         raise CaseError(sentence(message, where=source.where, remedy="Give variable and state in turn."))
     evidence: dict[str, str] = {}
-    for variable, state in zip(values[1::2], values[2::2], strict=True):
+    first = len(words.words) - len(values) + 1
+    for index, (variable, state) in enumerate(zip(values[1::2], values[2::2], strict=True)):
         if str(variable) in evidence:
-            raise CaseError(sentence(f"variable {variable} is observed twice", where=source.where, remedy="Keep one."))
+            where = words.place(first + 2 * index)
+            raise CaseError(sentence(f"variable {variable} is observed twice", where=where, remedy="Keep one."))
         evidence[str(variable)] = str(state)
     return evidence
 
 
 def write_evidence(
-    evidence: Mapping[str, object], states: Mapping[str, tuple[str, ...]]
+    evidence: Mapping[str, object], states: Mapping[str, tuple[str, ...]], unknown: Iterable[str] = ()
 ) -> tuple[str, tuple[str, ...]]:
     """The evidence as a UAI .evid file, and the variables that it cannot carry, each with the reason.
 
-    `states` holds every variable in the order in which `write` numbers it, with its states in order.
+    `states` holds every variable in the order in which `write` numbers it, with its states in order; `unknown` are
+    those on record as unknown.
     """
     index = {node: i for i, node in enumerate(states)}
     hard = {node: state for node, state in evidence.items() if isinstance(state, str)}
     pairs = [f"{index[node]} {states[node].index(state)}" for node, state in hard.items()]
-    left_out = tuple(f"{node}: a likelihood; .evid holds states only" for node in evidence if node not in hard)
+    soft = (f"{node}: a likelihood; .evid holds states only" for node in evidence if node not in hard)
+    left_out = (*soft, *(f"{node}: unknown; .evid holds states only" for node in unknown))
     return " ".join([str(len(pairs)), *pairs]) + "\n", left_out
 
 

@@ -24,6 +24,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ddx.documents import visible
 from ddx.errors import SpecError, TooLarge, near_misses
 
 Array = npt.NDArray[np.float64]
@@ -209,7 +210,7 @@ def _check_names(node: str, labels: tuple[str, ...], where: str) -> None:
         twice = Counter(labels).most_common(1)[0][0]
         raise SpecError(f"{node} has the state {twice!r} twice", where=where, remedy="State names must differ.")
     for word in (node, *labels):
-        if not word or not word.isprintable():
+        if not word or not visible(word):
             raise SpecError(
                 f"the name {word!r} is empty or has characters that cannot be shown", where=where, remedy="Rename it."
             )

@@ -212,7 +212,8 @@ class Lexicon:
                 name, written = name[3:], "absent"
             askable = self.finding(name)
             return askable, _plain(askable, written)
-        return self.finding(name), written
+        askable = self.finding(name)
+        return askable, observed.among(askable.states)
 
     def _resolve(self, name: str, kinds: tuple[str, ...]) -> Meant | None:
         """What a name means; None for nothing, UnknownFinding or UnknownName for several things."""

@@ -7,14 +7,16 @@ itself adds (its complaint counts as observed unless the case says otherwise) is
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from ddx.errors import CaseError, ContradictoryFinding, UnknownFinding, UnknownName
+from ddx.errors import CaseError, ContradictoryFinding, UnknownFinding, UnknownName, sentence
 from ddx.evidence import Case, Observed, said
+from ddx.knowledge.lexicon import Lexicon
 from ddx.network import Network
 
 MOST_TOLD = 5  # faults told at once
+MOST_COUNTED = 20  # faults after which no finding is looked up any more: near misses take time
 ON_THE_LINE = "on the line"  # where findings typed with the command stand
 LONGEST_NAME = 200  # characters of a finding as typed
 
@@ -82,10 +84,13 @@ def understand(network: Network, case: Case, setting: str | None = None) -> Unde
     Raises UnknownName for a setting that is not there, ContradictoryFinding for a finding given twice, and the
     lexicon's errors for names, states and values that mean nothing; several faults are told together.
     """
-    chosen = network.chosen_setting(setting or case.setting) or None
+    with _at("" if setting else case.where):
+        chosen = network.chosen_setting(setting or case.setting) or None
     context = frozenset(network.outline.context) if network.outline else frozenset()
-    known, ignored = _within(network, case.findings)
-    seen = _resolved(network, [*network.lexicon.subject(case.subject), *known])
+    known, ignored = within(network, case.findings)
+    with _at(case.where):
+        patient = network.lexicon.subject(_subject(network.lexicon, case))
+    seen = _resolved(network, [*patient, *known])
     used = [u for u in seen.values() if u is not None]
     unknown = tuple(name for name, u in seen.items() if u is None)
     complaint = network.settings[chosen].complaint if chosen else None
@@ -97,22 +102,44 @@ def understand(network: Network, case: Case, setting: str | None = None) -> Unde
     return Understood(chosen, tuple(used), unknown, context, asked, ignored)
 
 
-def _within(network: Network, observed: Iterable[Observed]) -> tuple[list[Observed], tuple[str, ...]]:
+def within(network: Network, observed: Iterable[Observed]) -> tuple[list[Observed], tuple[str, ...]]:
     """Findings for this network, and the ids of those that only the larger network has of which it is a view."""
+    if network.beyond is None:
+        return [*observed], ()
     known: list[Observed] = []
     ignored: list[str] = []
+    faults = 0
     for item in observed:
         try:
-            network.lexicon.observe(item)
+            if faults < MOST_COUNTED:
+                _observe(network.lexicon, item)
         except UnknownFinding:
-            if network.beyond is not None:
-                with contextlib.suppress(UnknownFinding):
-                    ignored.append(network.beyond.observe(item)[0])
-                    continue
+            with contextlib.suppress(UnknownFinding):
+                ignored.append(network.beyond.observe(item)[0])
+                continue
+            faults += 1
         except (CaseError, UnknownName):
-            pass  # told, with every other fault, when the known ones are resolved
+            faults += 1  # told, with every other fault, when the known ones are resolved
         known.append(item)
     return known, tuple(ignored)
+
+
+def _subject(lexicon: Lexicon, case: Case) -> dict[str, str]:
+    """What is known of the patient. A word for not known is known where the network has exactly that state."""
+    about = {key: lexicon.askables[lexicon.subjects[key]] for key in case.subject_unknown if key in lexicon.subjects}
+    stated = {key: case.subject_unknown[key] for key in about if case.subject_unknown[key] in about[key].states}
+    return {**case.subject, **stated}
+
+
+@contextlib.contextmanager
+def _at(where: str) -> Iterator[None]:
+    """What is refused here is told with this place."""
+    try:
+        yield
+    except (CaseError, UnknownName) as fault:
+        if not where:
+            raise
+        raise type(fault)(sentence(str(fault), where=where)) from None
 
 
 def _resolved(network: Network, observed: Iterable[Observed]) -> dict[str, Used | None]:
@@ -121,8 +148,10 @@ def _resolved(network: Network, observed: Iterable[Observed]) -> dict[str, Used 
     first: dict[str, Observed] = {}
     faults: list[CaseError | UnknownName] = []
     for item in observed:
+        if len(faults) > MOST_COUNTED:
+            break
         try:
-            finding, state = _observe(network, item)
+            finding, state = _observe(network.lexicon, item)
             if finding in seen:
                 raise ContradictoryFinding(_twice(finding, first[finding], item))
         except (CaseError, UnknownName) as fault:
@@ -135,10 +164,10 @@ def _resolved(network: Network, observed: Iterable[Observed]) -> dict[str, Used 
     return seen
 
 
-def _observe(network: Network, item: Observed) -> tuple[str, State | None]:
+def _observe(lexicon: Lexicon, item: Observed) -> tuple[str, State | None]:
     if len(item.name) > LONGEST_NAME:
         raise CaseError(f"{item.name[:40]!r}... is no finding: it has {len(item.name):,} characters.")
-    return network.lexicon.observe(item)
+    return lexicon.observe(item)
 
 
 def _twice(finding: str, one: Observed, other: Observed) -> str:
@@ -167,5 +196,6 @@ def _together(faults: list[CaseError | UnknownName]) -> CaseError | UnknownName:
         return faults[0]
     lines = [str(fault) for fault in faults[:MOST_TOLD]]
     if len(faults) > MOST_TOLD:
-        lines.append(f"... and {len(faults) - MOST_TOLD} more")
+        least = "at least " if len(faults) > MOST_COUNTED else ""
+        lines.append(f"... and {least}{len(faults) - MOST_TOLD} more")
     return type(faults[0])("\n     ".join(lines))
