@@ -18,8 +18,12 @@ def combinations(line: Line, every: bool) -> None:
       ddx combinations skin-induration doughnut-sign hla-b27 sacroiliitis=4 --json
     """
     asked = line.asked()
+    from ddx.cli.pages import cautious
     from ddx.reasoning.combinations import combinations as answer_of
     from ddx.report import combinations as report
 
     answer = answer_of(asked.network, asked.model, asked.understood)
-    line.answer(lambda: report.plain(answer), lambda surface: report.text(asked.network, answer, surface, every=every))
+    line.answer(
+        lambda: report.plain(answer),
+        lambda surface: report.text(asked.network, cautious(asked, answer), surface, every=every),
+    )

@@ -20,6 +20,7 @@ def compare(line: Line, first: str, second: str) -> None:
       ddx compare mgus multiple_myeloma paraprotein
     """
     asked = line.asked()
+    from ddx.cli.pages import cautious
     from ddx.reasoning.compare import compare as answer_of
     from ddx.report import compare as report
 
@@ -27,4 +28,6 @@ def compare(line: Line, first: str, second: str) -> None:
     if pair[0].id == pair[1].id:
         raise click.UsageError(f"{first!r} and {second!r} are the same disease ({pair[0].id}); name two.")
     answer = answer_of(asked.network, asked.model, asked.understood, pair)
-    line.answer(lambda: report.plain(answer), lambda surface: report.text(asked.network, answer, surface))
+    line.answer(
+        lambda: report.plain(answer), lambda surface: report.text(asked.network, cautious(asked, answer), surface)
+    )

@@ -24,8 +24,12 @@ def credible(line: Line, draws: int, seed: int, every: bool) -> None:
       ddx credible -c seed --all --json
     """
     asked = line.asked()
+    from ddx.cli.pages import cautious
     from ddx.reasoning.credible import credible as answer_of
     from ddx.report import credible as report
 
     answer = answer_of(asked.network, asked.model, asked.understood, count=draws, seed=seed)
-    line.answer(lambda: report.plain(answer), lambda surface: report.text(asked.network, answer, surface, every=every))
+    line.answer(
+        lambda: report.plain(answer),
+        lambda surface: report.text(asked.network, cautious(asked, answer), surface, every=every),
+    )

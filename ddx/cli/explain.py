@@ -26,6 +26,7 @@ def explain(line: Line, disease: str, why_not: str | None, every: bool, seed: in
       ddx explain ssc no-raynaud ana=negative --json
     """
     asked = line.asked()
+    from ddx.cli.pages import cautious
     from ddx.reasoning.explain import explain as answer_of
     from ddx.report import explain as report
 
@@ -35,9 +36,10 @@ def explain(line: Line, disease: str, why_not: str | None, every: bool, seed: in
     if rest:
         line.answer(
             lambda: report.plain(first, rest[0]),
-            lambda surface: report.contrast(asked.network, first, rest[0], surface),
+            lambda surface: report.contrast(asked.network, cautious(asked, first), rest[0], surface),
         )
     else:
         line.answer(
-            lambda: report.plain(first), lambda surface: report.text(asked.network, first, surface, every=every)
+            lambda: report.plain(first),
+            lambda surface: report.text(asked.network, cautious(asked, first), surface, every=every),
         )

@@ -38,13 +38,14 @@ def next(line: Line, tiers: bool, every: bool, **wanted: Any) -> None:
       ddx next skin-induration --focus scleromyxedema,mgus --plan 3 --price 0.001
     """
     asked = line.asked()
+    from ddx.cli.pages import cautious
     from ddx.reasoning.next_test import next_tests
     from ddx.report import next_test as report
 
     answer = next_tests(asked.network, asked.model, asked.understood, _aim(asked, **wanted))
     line.answer(
         lambda: report.plain(answer),
-        lambda surface: report.text(asked.network, answer, surface, tiers=tiers, every=every),
+        lambda surface: report.text(asked.network, cautious(asked, answer), surface, tiers=tiers, every=every),
     )
 
 

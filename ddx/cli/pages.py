@@ -1,15 +1,17 @@
-"""The page of a differential: what `ddx diagnose` and `ddx test` print."""
+"""The page of a differential, as `ddx diagnose` and `ddx test` print it; for any, whether the case lies outside."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ddx.errors import TooLarge
 from ddx.reasoning.coverage import coverage
 from ddx.reasoning.standing import standing
 from ddx.reasoning.weights import reasons
 from ddx.report.text import Options, Page
+
+Answer = TypeVar("Answer", bound=Any)  # a frozen answer with a basis
 
 if TYPE_CHECKING:
     from ddx.cli.asking import Asked
@@ -39,6 +41,15 @@ def weighed(question: Asked, answer: Differential) -> Basis:
     """The basis of the differential, with how far the case lies outside what the network explains."""
     covered = coverage_of(question, answer)
     return replace(answer.basis, tail=covered.lies if covered else None)
+
+
+def cautious(question: Asked, answer: Answer) -> Answer:
+    """The answer to any question about a case, which then says so where the network does not account for the case."""
+    from ddx.reasoning.differential import diagnose
+
+    differential = diagnose(question.network, question.model, question.understood)
+    found: Answer = replace(answer, basis=replace(answer.basis, tail=weighed(question, differential).tail))
+    return found
 
 
 def coverage_of(question: Asked, answer: Differential) -> Coverage | None:

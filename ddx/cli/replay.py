@@ -37,13 +37,16 @@ def replay(line: Line, order: str, guess: str) -> None:
       ddx replay skin-induration doughnut-sign no-raynaud
     """
     asked = _asked(_with_case(line))
+    from ddx.cli.pages import cautious
     from ddx.reasoning.replay import replay as answer_of
     from ddx.report import replay as report
 
     own = [entry.id for entry in entries_named(asked, guess)]
     wanted = [name.strip() for name in order.split(",") if name.strip()]
     answer = answer_of(asked.network, asked.model, asked.understood, wanted, own)
-    line.answer(lambda: report.plain(answer), lambda surface: report.text(asked.network, answer, surface))
+    line.answer(
+        lambda: report.plain(answer), lambda surface: report.text(asked.network, cautious(asked, answer), surface)
+    )
 
 
 def _with_case(line: Line) -> Line:

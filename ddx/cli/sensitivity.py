@@ -19,9 +19,13 @@ def sensitivity(line: Line, disease: str) -> None:
       ddx sensitivity scleromyxedema skin-induration no-raynaud ana=negative --json
     """
     asked = line.asked()
+    from ddx.cli.pages import cautious
+
     entry = entry_named(asked, disease)
     from ddx.reasoning.sensitivity import sensitivity as answer_of
     from ddx.report import sensitivity as report
 
     answer = answer_of(asked.network, asked.model, asked.understood, entry)
-    line.answer(lambda: report.plain(answer), lambda surface: report.text(asked.network, answer, surface))
+    line.answer(
+        lambda: report.plain(answer), lambda surface: report.text(asked.network, cautious(asked, answer), surface)
+    )

@@ -46,6 +46,8 @@ def sentence(answer: Combinations) -> str:
     if pair is None:
         return f"The case raises no two diseases of different families to {SECOND:.0%}. {counted}".strip()
     one, other = pair.first.label, pair.second.label
+    if not answer.basis.strong_words:
+        return f"Both {one} and {other}: {percent(pair.both)}. {counted}".strip()
     ways = [(pair.first_only, f"{one} without {other}"), (pair.second_only, f"{other} without {one}")]
     odds = " and ".join(_odds(pair.both, alone, name) for alone, name in ways)
     return f"Both {one} and {other}: {percent(pair.both)}. That is {odds}. {counted}".strip()

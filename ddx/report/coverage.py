@@ -26,7 +26,8 @@ def text(network: Network, answer: Coverage, surface: Surface) -> str:
         usual = f"of the findings of a usual patient with them ({low} to {high} in 90 of 100)"
         lines += ["", *surface.wrapped("probability of these findings, given those diseases", first=f"  {own:>8}  ")]
         lines += surface.wrapped(usual, first=f"  {middle:>8}  ")
-        drawn = f"Drawn: {answer.patients:,} patients, for {answer.draws.worlds} sets of diseases that the case allows."
+        count, worlds = answer.lies.patients, answer.draws.worlds
+        drawn = f"Drawn: {count:,} patients, for {worlds} sets of diseases that the case allows."
         lines += ["", *surface.wrapped(drawn)]
     return page(network, answer.basis, answer.result_sha256, lines, surface)
 
@@ -35,4 +36,4 @@ def sentence(answer: Coverage) -> str:
     """The answer in plain sentences."""
     if not answer.basis.understood.findings:
         return "No finding was entered, so there is nothing that the network would have to explain."
-    return phrases.covered(answer)
+    return phrases.covered(answer.lies)
