@@ -266,3 +266,19 @@ def test_a_network_without_diseases_is_said_to_have_none(tmp_path: Path, capsys:
     for line in (["explain", "lung"], ["compare", "lung", "xray"], ["diagnose"]):
         assert main([*line, "-n", str(file)]) == 3
         assert "does not say which of its variables are diseases" in capsys.readouterr().err
+
+
+def test_conflict_names_who_explains_and_what_is_uncertain(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = told(capsys, "conflict", "-c", "lytic-lesions")
+    assert "No finding is out of place: what the others do not expect, a disease of the case explains." in page
+    assert "Bone lesions: lytic (usual would be none; explained by Multiple myeloma)" in page
+    assert "does not fit" not in page
+    findings = {"paraprotein": "present", "raynaud": {"likelihood": {"absent": 9, "present": 1}}}
+    case = tmp_path / "uncertain.json"
+    case.write_text(json.dumps({"ddx": "case/1", "network": "scleroderma-mimics", "findings": findings}))
+    page = told(capsys, "conflict", "-c", str(case))
+    assert "Uncertain, and so without a number of patients who have it: Raynaud phenomenon." in page
+    assert main(["conflict", "-c", str(case), "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["uncertain"] == ["raynaud"]
+    assert {"fit", "explained_by", "probability"} <= set(answer["surprises"][0])
