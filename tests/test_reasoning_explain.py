@@ -206,6 +206,12 @@ def test_no_disease_above_the_one_asked_about_is_its_rival(mgus: Explanation, my
     assert all(c.brought_by is None for c in myeloma.contributions)  # which nothing makes likely
 
 
+def test_what_is_not_likely_without_a_finding_is_implied_by_nobody() -> None:
+    q = asked("no-clone")
+    answer = explain(q.network, q.model, q.understood, entry(q, "smouldering_myeloma"))
+    assert answer.of("paraprotein").brought_by is None
+
+
 def test_the_weights_lead_from_the_start_that_is_told_to_the_end(myeloma: Explanation) -> None:
     """Before the complaint, which is one of the findings that are weighed; `prior` is that after it."""
     q = asked("seed")
@@ -227,6 +233,11 @@ QUOTED = [
     ("multiple_myeloma", "anemia", "Anaemia (CRAB) in 73% with Multiple myeloma"),
     ("systemic_sclerosis", "raynaud", "Raynaud phenomenon in 1581 of 1625 with Systemic sclerosis, diffuse cutaneous"),
     ("scleromyxedema", "paraprotein", "Monoclonal gammopathy in 68 of 75 with Scleromyxedema"),
+    (
+        "nonradiographic_axspa",
+        "sacroiliitis_grade_left",
+        "Sacroiliac joints, definite or fused in <0.1% when Axial spondyloarthritis, nonradiographic",
+    ),
 ]
 
 
