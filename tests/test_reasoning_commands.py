@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -171,7 +172,10 @@ def test_the_fields_of_a_contribution(capsys: pytest.CaptureFixture[str]) -> Non
     ("arguments", "code"),
     [
         (("compare", "scleromyxedema", "scleromyxedema"), 2),
+        (("compare", "lcssc", "dcssc"), 2),
         (("explain", "no-such-disease"), 3),
+        (("explain", "ssc", "--why-not", "systemic_sclerosis"), 2),
+        (("explain", "lcssc", "--why-not", "dcssc"), 2),
         (("replay", *FEW, "--order", "ana"), 3),
         (("next", *FEW, "--rule-in", "ssc", "--rule-out", "ssc"), 2),
         (("explain",), 2),
@@ -325,3 +329,84 @@ def toy_file() -> str:
     from reasoning_cases import TOY
 
     return TOY
+
+
+def told(capsys: pytest.CaptureFixture[str], *line: str) -> str:
+    """The page of a command, as one line."""
+    assert main([*line, "--plain"]) == 0
+    return " ".join(capsys.readouterr().out.split())
+
+
+def test_a_page_says_from_where_to_where_its_weights_lead(capsys: pytest.CaptureFixture[str]) -> None:
+    page = told(capsys, "explain", "multiple_myeloma", "-c", "seed")
+    assert "Multiple myeloma 0.2% -> <0.1% (with the complaint alone 0.6%)" in page
+    assert (
+        "All findings together (the complaint among them) took its log10 odds from -2.64 (0.2%) to -3.13 (<0.1%), "
+        "by -0.49." in page
+    )
+    assert "MGUS 5.2% -> 8.5%: Skin thickening" in told(capsys, "explain", "mgus")
+    without = told(capsys, "explain", "mgus", "--setting", "general-population", "paraprotein")
+    assert "the complaint" not in without
+
+
+def test_findings_that_are_folded_are_not_called_weaker(capsys: pytest.CaptureFixture[str]) -> None:
+    page = told(capsys, "explain", "scleromyxedema", "-c", "seed")
+    assert "Weaker" not in page
+    assert "more, given all else: " in page
+
+
+def test_mgus_is_said_to_be_implied_and_myeloma_explained_away(capsys: pytest.CaptureFixture[str]) -> None:
+    page = told(capsys, "explain", "mgus", "-c", "seed")
+    assert "MGUS is already implied by Scleromyxedema: with that held absent it weighs x140" in page
+    assert "accounts for it" not in page
+    page = told(capsys, "explain", "multiple_myeloma", "-c", "seed")
+    assert "but Scleromyxedema, which brings MGUS, accounts for it" in page
+
+
+def test_a_name_of_one_form_is_said_to_be_answered_for_the_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    said = "You named one form of Systemic sclerosis (limited cutaneous)"
+    assert said in told(capsys, "explain", "lcssc", *FEW)
+    assert said in told(capsys, "explain", "scleromyxedema", "--why-not", "lcssc", *FEW)
+    assert said in told(capsys, "compare", "lcssc", "scleromyxedema", *FEW)
+    assert "You named" not in told(capsys, "explain", "ssc", *FEW)
+    assert main(["explain", "lcssc", *FEW, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["state"] == "limited"
+    assert main(["compare", "lcssc", "dcssc"]) == 2
+    assert "both forms of Systemic sclerosis" in capsys.readouterr().err
+
+
+def test_why_not_folds_what_differs_little_and_names_its_sources(capsys: pytest.CaptureFixture[str]) -> None:
+    line = ("explain", "scleromyxedema", "-c", "seed", "--why-not", "ssc")
+    page = told(capsys, *line)
+    assert "more differ less (--all)" in page
+    assert "rongioletti2016: Rongioletti" in page
+    every = told(capsys, *line, "--all")
+    assert "differ less" not in every
+    assert "Bamboo spine" in every
+    assert "Bamboo spine" not in page
+
+
+def test_a_network_without_diseases_is_said_to_have_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "pair.bif"
+    variables = "".join(f"variable {v} {{ type discrete [ 2 ] {{ yes, no }}; }}\n" for v in ("lung", "xray"))
+    tables = "probability ( lung ) { table 0.1, 0.9; }\nprobability ( xray | lung ) { (yes) 0.9, 0.1; (no) 0.2, 0.8; }"
+    file.write_text(f"network pair {{ }}\n{variables}{tables}\n")
+    for line in (["explain", "lung"], ["compare", "lung", "xray"], ["diagnose"]):
+        assert main([*line, "-n", str(file)]) == 3
+        assert "does not say which of its variables are diseases" in capsys.readouterr().err
+
+
+def test_conflict_names_who_explains_and_what_is_uncertain(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = told(capsys, "conflict", "-c", "lytic-lesions")
+    assert "No finding is out of place: what the others do not expect, a disease of the case explains." in page
+    assert "Bone lesions: lytic (usual would be none; explained by Multiple myeloma)" in page
+    assert "does not fit" not in page
+    findings = {"paraprotein": "present", "raynaud": {"likelihood": {"absent": 9, "present": 1}}}
+    case = tmp_path / "uncertain.json"
+    case.write_text(json.dumps({"ddx": "case/1", "network": "scleroderma-mimics", "findings": findings}))
+    page = told(capsys, "conflict", "-c", str(case))
+    assert "Uncertain, and so without a number of patients who have it: Raynaud phenomenon." in page
+    assert main(["conflict", "-c", str(case), "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["uncertain"] == ["raynaud"]
+    assert {"fit", "explained_by", "probability"} <= set(answer["surprises"][0])

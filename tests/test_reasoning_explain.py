@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ddx.reasoning.compare import compare
 from ddx.reasoning.differential import diagnose
 from ddx.reasoning.explain import LN10, Explanation, explain
 from ddx.reasoning.next_test import Aim, next_tests
 from ddx.reasoning.odds import held, log_odds
+from ddx.report.sources import number_said
 from reasoning_cases import asked, entry
 
 
@@ -176,3 +178,126 @@ def test_an_answer_prints_itself(myeloma: Explanation) -> None:
     assert "Multiple myeloma" in str(myeloma)
     assert "<svg" in myeloma._repr_html_()
     assert json.loads(myeloma.to_json())["disease"] == "multiple_myeloma"
+
+
+@pytest.fixture(scope="module")
+def mgus() -> Explanation:
+    q = asked("seed")
+    return explain(q.network, q.model, q.understood, entry(q, "mgus"))
+
+
+def test_what_brings_the_disease_does_not_explain_its_findings_away(mgus: Explanation) -> None:
+    """Scleromyxedema acts on the paraprotein through the clone alone: it implies MGUS and does not replace it."""
+    chain = mgus.of("paraprotein")
+    assert chain.explained_by is None
+    assert chain.brought_by is not None
+    assert chain.brought_by.by.id == "scleromyxedema"
+    q = asked("seed")
+    rest = {f: s for f, s in q.understood.evidence.items() if f not in chain.findings}
+    likely = q.model.posteriors(rest)["clone"]["mgus"]
+    unlikely = q.model.posteriors({**rest, "scleromyxedema": "absent"})["clone"]["mgus"]
+    assert likely > 0.5 > unlikely  # implied by it, without the chain; a mutant: an account of the chain
+    assert chain.brought_by.without_nats > chain.given_rest_nats
+
+
+def test_no_disease_above_the_one_asked_about_is_its_rival(mgus: Explanation, myeloma: Explanation) -> None:
+    for c in mgus.contributions:
+        assert c.explained_by is None or c.explained_by.by.id != "scleromyxedema"
+    assert all(c.brought_by is None for c in myeloma.contributions)  # which nothing makes likely
+
+
+def test_what_is_not_likely_without_a_finding_is_implied_by_nobody() -> None:
+    q = asked("no-clone")
+    answer = explain(q.network, q.model, q.understood, entry(q, "smouldering_myeloma"))
+    assert answer.of("paraprotein").brought_by is None
+
+
+def test_the_weights_lead_from_the_start_that_is_told_to_the_end(myeloma: Explanation) -> None:
+    """Before the complaint, which is one of the findings that are weighed; `prior` is that after it."""
+    q = asked("seed")
+    start = sum(q.model.posteriors(q.understood.patient)["clone"][s] for s in myeloma.entry.states)
+    assert myeloma.span.start == pytest.approx(start, rel=1e-9)
+    assert myeloma.span.end == pytest.approx(myeloma.posterior, rel=1e-9)
+    assert myeloma.start_nats is not None
+    shares = math.fsum(c.shapley_nats or 0.0 for c in myeloma.contributions)
+    assert 1 / (1 + math.exp(-myeloma.start_nats - shares)) == pytest.approx(myeloma.posterior, rel=1e-9)
+    from_prior = math.log(myeloma.prior / (1 - myeloma.prior)) + shares  # a mutant: the weights after the complaint
+    assert 1 / (1 + math.exp(-from_prior)) != pytest.approx(myeloma.posterior, rel=0.5)
+
+
+QUOTED = [
+    ("scleromyxedema", "biopsy_pattern", "Skin biopsy pattern: classic triad in 75% with Scleromyxedema"),
+    ("mgus", "iga_level", "Low IgA, reduced in 25% with MGUS"),
+    ("multiple_myeloma", "iga_level", "Low IgA, reduced in 45% with Multiple myeloma"),
+    ("multiple_myeloma", "bm_plasma_cells", "Bone-marrow clonal plasma cells <10 % in 4.0% with Multiple myeloma"),
+    ("multiple_myeloma", "anemia", "Anaemia (CRAB) in 73% with Multiple myeloma"),
+    ("systemic_sclerosis", "raynaud", "Raynaud phenomenon in 1581 of 1625 with Systemic sclerosis, diffuse cutaneous"),
+    ("scleromyxedema", "paraprotein", "Monoclonal gammopathy in 68 of 75 with Scleromyxedema"),
+    (
+        "nonradiographic_axspa",
+        "sacroiliitis_grade_left",
+        "Sacroiliac joints, definite or fused in <0.1% when Axial spondyloarthritis, nonradiographic",
+    ),
+]
+
+
+@pytest.mark.parametrize(("disease", "finding", "told"), QUOTED, ids=lambda a: str(a)[:24])
+def test_the_number_quoted_is_of_what_was_observed(disease: str, finding: str, told: str) -> None:
+    q = asked("seed")
+    answer = explain(q.network, q.model, q.understood, entry(q, disease))
+    quoted = answer.of(finding).quoted
+    assert quoted is not None
+    assert number_said(q.network, quoted).startswith(told)
+
+
+def test_what_a_row_leaves_to_the_observed_state_adds_up_with_the_rest() -> None:
+    """34 of 44 specimens; the file gives the share of the two other patterns."""
+    q = asked("seed")
+    quoted = explain(q.network, q.model, q.understood, entry(q, "scleromyxedema")).of("biopsy_pattern").quoted
+    assert quoted is not None
+    assert quoted.states == ("classic_triad",)
+    assert quoted.share == pytest.approx(1 - 0.02 - 10.5 / 45, abs=1e-12)
+    assert quoted.share != pytest.approx(10.5 / 45, abs=0.1)  # a mutant: the number of another state
+    assert quoted.grade == "judgement"  # of the least founded number that it rests on
+
+
+def test_a_finding_that_acts_through_one_stage_quotes_that_stage() -> None:
+    q = asked("seed")
+    pair = (entry(q, "scleromyxedema"), entry(q, "systemic_sclerosis"))
+    rows = compare(q.network, q.model, q.understood, pair).asked
+    pain = next(a for a in rows if "chronic_back_pain" in a.findings).quoted[0]
+    assert pain is not None
+    assert number_said(q.network, pain).startswith("Multiple myeloma in 3.0% with Scleromyxedema")
+
+
+def test_no_probability_is_told_of_an_uncertain_finding() -> None:
+    """A likelihood has no scale: nine to one is nine to one, however it is written."""
+    q = asked(None, "skin-induration", "paraprotein", "no-raynaud")
+    answers = []
+    for scale in (1000.0, 0.01):
+        weights = {"absent": 0.9 * scale, "present": 0.1 * scale}
+        used = tuple(replace(u, said=weights) if u.finding == "raynaud" else u for u in q.understood.used)
+        answers.append(explain(q.network, q.model, replace(q.understood, used=used), entry(q, "mgus")))
+    for one, other in zip(answers[0].contributions, answers[1].contributions, strict=True):
+        assert one.findings == other.findings
+        assert one.alone_nats == pytest.approx(other.alone_nats, abs=1e-9)
+        assert one.given_rest_nats == pytest.approx(other.given_rest_nats, abs=1e-9)
+        if one.finding == "raynaud":
+            assert one.probability_given_rest is other.probability_given_rest is None
+        else:
+            assert one.probability_given_rest == pytest.approx(other.probability_given_rest, rel=1e-9)
+            assert one.probability_given_rest is not None
+
+
+def test_every_option_that_changes_the_answer_is_in_its_hash(myeloma: Explanation) -> None:
+    q = asked("seed")
+    other = explain(q.network, q.model, q.understood, entry(q, "scleromyxedema"))
+    hashes = [
+        myeloma.result_sha256,
+        replace(myeloma, seed=1).result_sha256,
+        replace(myeloma, state="mm").result_sha256,
+        myeloma.sha256_beside(other),
+        other.result_sha256,
+    ]
+    assert len(set(hashes)) == len(hashes)
+    assert myeloma.result_sha256 == replace(myeloma).result_sha256

@@ -22,6 +22,7 @@ from ddx.reasoning.differential import diagnose
 from ddx.reasoning.next_test import Aim, deciding, next_tests
 from ddx.reasoning.replay import replay
 from ddx.reasoning.understanding import State, Used
+from ddx.reasoning.weights import fit, reasons
 from oracle.joint import posteriors
 from reasoning_cases import asked, entry, toy
 
@@ -81,6 +82,82 @@ def test_the_tuberculin_test_stands_apart() -> None:
     answer = conflict(q.network, q.model, q.understood)
     assert [s.finding for s in answer.unexplained] == ["tst"]
     assert "tst" not in [s.finding for s in answer.misfits]
+
+
+def misfits(q: Asked) -> tuple[set[str], set[str]]:
+    """What `conflict` and what `diagnose` say does not fit."""
+    found = conflict(q.network, q.model, q.understood)
+    why = reasons(q.network, q.model, diagnose(q.network, q.model, q.understood), ())
+    return {s.finding for s in found.misfits}, {u.finding for u in why.unexpected}
+
+
+@pytest.mark.parametrize(
+    ("case", "findings", "finding", "by"),
+    [
+        ("lytic-lesions", (), "bone_lesions", "multiple_myeloma"),
+        ("gadolinium", (), "renal_failure_severe", "nephrogenic_systemic_fibrosis"),
+        (None, ("age=52", "sex=male", "skin-induration", "no-raynaud", "ana=negative", "paraprotein"),
+         "paraprotein", "mgus"),
+    ],
+    ids=["lytic lesions", "gadolinium", "paraprotein"],
+)  # fmt: skip
+def test_what_a_disease_of_the_case_explains_fits_though_it_surprises(
+    case: str | None, findings: tuple[str, ...], finding: str, by: str
+) -> None:
+    q = asked(case, *findings)
+    surprise = next(s for s in conflict(q.network, q.model, q.understood).surprises if s.finding == finding)
+    assert surprise.probability < 0.05
+    assert surprise.fit == "explained"
+    assert [e.id for e in surprise.explained_by] == [by]
+    assert misfits(q) == (set(), set())
+
+
+@pytest.mark.parametrize(
+    "findings",
+    [
+        ("doughnut-sign", "no-raynaud", "ana=negative", "bone-lesions=sclerotic"),
+        ("doughnut-sign", "no-raynaud", "polyneuropathy", "bamboo-spine"),
+        ("raynaud", "ana=positive", "bone-lesions=lytic", "morphea-plaques"),
+        ("hypercalcaemia", "no-raynaud"),
+    ],
+)
+def test_the_two_pages_agree_on_what_does_not_fit(findings: tuple[str, ...]) -> None:
+    here, there = misfits(asked(None, *findings))
+    assert here == there
+    q = asked(None, *findings)
+    rare = {s.finding for s in conflict(q.network, q.model, q.understood).surprises if s.probability < 0.05}
+    assert rare  # a mutant: all that is rare does not fit
+    assert here < rare or rare == here == {"hypercalcemia"}
+
+
+def test_how_a_finding_fits() -> None:
+    by = [entry(asked("seed"), "mgus")]
+    kinds = [fit(p, tied, own) for p, tied, own in ((0.2, 1, []), (0.03, 1, []), (0.03, 1, by), (0.003, 1, by))]
+    assert kinds == ["", "misfit", "explained", "surprising"]
+    assert fit(0.001, 3, []) == fit(0.001, 3, by) == "tied"
+
+
+def test_nobody_is_counted_for_an_uncertain_finding() -> None:
+    """A likelihood has no scale, so that no share of patients `has` it, alone or in a pair."""
+    q = asked(None, "skin-induration", "paraprotein", "no-raynaud")
+    answers = []
+    for scale in (1000.0, 0.01):
+        weights = {"absent": 0.9 * scale, "present": 0.1 * scale}
+        used = tuple(replace(u, said=weights) if u.finding == "raynaud" else u for u in q.understood.used)
+        answers.append(conflict(q.network, q.model, replace(q.understood, used=used)))
+    one, other = answers
+    assert one.uncertain == ("raynaud",)
+    assert "raynaud" not in {s.finding for s in one.surprises}
+    assert one.total_nats == pytest.approx(other.total_nats, abs=1e-9)
+    pairs = [p for p in one.pairs if "raynaud" in p.first + p.second]
+    assert pairs
+    for p, twin in zip(one.pairs, other.pairs, strict=True):
+        assert p.conflict_nats == pytest.approx(twin.conflict_nats, abs=1e-9)
+        assert [r.disease for r in p.resolved_by] == [r.disease for r in twin.resolved_by]
+        uncertain = p in pairs
+        assert (p.together is None) == (p.by_chance is None) == uncertain
+        assert all((r.together is None) == uncertain for r in p.resolved_by)
+        assert all(r.conflict_nats < 0 for r in p.resolved_by)
 
 
 def test_scleromyxedema_resolves_stiff_skin_without_raynaud() -> None:
@@ -313,6 +390,12 @@ def test_what_separates_two_diseases() -> None:
         mirrored = next(b for b in turned.asked if b.findings == a.findings)
         assert mirrored.given_rest_nats == pytest.approx(-a.given_rest_nats, abs=1e-8)
     assert "nailfold" in [n.finding for n in answer.not_asked[:5]]
+
+
+def test_the_form_asked_about_is_in_the_hash_of_a_comparison() -> None:
+    q = asked("seed")
+    answer = compare(q.network, q.model, q.understood, (entry(q, "scleromyxedema"), entry(q, "systemic_sclerosis")))
+    assert answer.result_sha256 != replace(answer, states=(None, "limited")).result_sha256
 
 
 def covered(q: Asked) -> Coverage:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import click
 
-from ddx.cli.disease import entry_named
+from ddx.cli.disease import entry_named, form_named
 from ddx.cli.question import Line, question
 
 
@@ -32,11 +34,17 @@ def explain(line: Line, disease: str, why_not: str | None, every: bool, seed: in
 
     named = [disease] if why_not is None else [disease, why_not]
     entries = [entry_named(asked, name) for name in named]
-    first, *rest = (answer_of(asked.network, asked.model, asked.understood, e, seed=seed) for e in entries)
+    if len({e.id for e in entries}) < len(entries):
+        raise click.UsageError(f"{disease!r} and {why_not!r} are the same disease ({entries[0].id}); name another.")
+    answers = [
+        replace(answer_of(asked.network, asked.model, asked.understood, e, seed=seed), state=form_named(asked, name))
+        for e, name in zip(entries, named, strict=True)
+    ]
+    first, *rest = answers
     if rest:
         line.answer(
             lambda: report.plain(first, rest[0]),
-            lambda surface: report.contrast(asked.network, cautious(asked, first), rest[0], surface),
+            lambda surface: report.contrast(asked.network, (cautious(asked, first), rest[0]), surface, every=every),
         )
     else:
         line.answer(

@@ -4,8 +4,10 @@
     given rest  log odds(D | everything)     - log odds(D | everything but the chain)
 
 Where a chain weighs much alone and little given the rest, somebody accounts for it. Another disease explains it away:
-held absent, it gives most of the weight back. Or other findings imply it: without them it would weigh what it weighs
-alone. Or the chain never spoke of the disease itself, but of another disease that goes with it.
+held absent, it gives most of the weight back. Or another disease brings the one asked about, which is then likely
+without the chain: that disease acts through this one and is no rival account of the chain. Or other findings imply it:
+without them it would weigh what it weighs alone. Or the chain never spoke of the disease itself, but of another disease
+that goes with it.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -52,23 +55,47 @@ class ExplainedAway:
 
 
 @dataclass(frozen=True, slots=True)
+class Brought:
+    """`by` brings the disease, which is likelier than not without the chain; held absent, it gives it this weight."""
+
+    by: Entry
+    without_nats: float
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """What became of the weight of one chain; `through` are the diseases by way of which alone it bears on this one."""
 
     explained_by: ExplainedAway | None = None
+    brought_by: Brought | None = None
     implied_by: tuple[str, ...] = ()
     through: tuple[Entry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
+class _Rivals:
+    """Likely diseases above a chain: rival accounts of it, what brings the disease, and that with a sibling state."""
+
+    others: Sequence[Entry]
+    bringing: Sequence[Entry]
+    pairs: Sequence[tuple[Entry, Entry]]
+
+    @property
+    def held(self) -> list[tuple[Entry, ...]]:
+        return [*((x,) for x in (*self.others, *self.bringing)), *self.pairs]
+
+
+@dataclass(frozen=True, slots=True)
 class Weights:
-    """Log odds of the disease before and after everything, and of each chain (chains,) in nats."""
+    """Log odds of the disease before and after everything, and of each chain (chains,) in nats.
+
+    Where the disease is settled beyond all odds these are infinite or no numbers (see `settled`).
+    """
 
     start: float
     end: float
     alone: Floats
     given_rest: Floats
-    probability_given_rest: Floats  # P(the whole chain | everything else)
 
     def lost(self) -> list[int]:
         """The chains that weigh something alone, of which half or more is lost given the rest."""
@@ -93,8 +120,16 @@ class WeighedCase:
         self.parents: Parents = parents_in(model)
 
     def value(self, inside: Bools) -> Floats:
-        """Log odds of the disease in nats (subsets,) for subsets of the chains (subsets, chains)."""
-        odds: Floats = self._answers(inside).log_odds([self.entry])[0]
+        """Log odds of the disease in nats (subsets,) for subsets of the chains (subsets, chains).
+
+        Infinite where they settle it: then P(e, D) or P(e, not D) is 0 by itself, not only too small beside the other.
+        """
+        odds = self._answers(inside).open_log_odds(self.entry)
+        doubtful = ~np.isfinite(odds)
+        if doubtful.any():
+            one, other = (self._log_evidence(inside[doubtful], present=held) for held in (True, False))
+            with np.errstate(invalid="ignore"):
+                odds[doubtful] = one - other
         return odds
 
     def _answers(self, inside: Bools) -> Answers:
@@ -103,25 +138,42 @@ class WeighedCase:
         offsets = {node: slice(*span) for node, span in tree.spans.items()}
         return Answers(self.model, found.marginals, found.log_evidence, offsets)
 
+    def _log_evidence(self, inside: Bools, *, present: bool) -> Floats:
+        """log P(subset, the disease present or absent) in nats (subsets,)."""
+        for row in inside:
+            self.lanes.add(np.flatnonzero(row).tolist(), held=[(self.entry, present)])
+        return self.lanes.run().log_evidence_nats
+
+    @cached_property
     def weights(self) -> Weights:
         """Every chain alone and given the rest."""
         count = len(self.chains)
         one = np.eye(count, dtype=bool)
         none, every = np.zeros((1, count), dtype=bool), np.ones((1, count), dtype=bool)
-        answers = self._answers(np.concatenate([none, every, one, ~one]))
-        odds, logs = answers.log_odds([self.entry])[0], answers.log_evidence_nats
-        expected: Floats = np.exp(np.minimum(0.0, logs[1] - logs[2 + count :]))
+        odds = self.value(np.concatenate([none, every, one, ~one]))
         alone, without = odds[2 : 2 + count], odds[2 + count :]
-        return Weights(float(odds[0]), float(odds[1]), alone - odds[0], odds[1] - without, expected)
+        with np.errstate(invalid="ignore"):
+            return Weights(float(odds[0]), float(odds[1]), alone - odds[0], odds[1] - without)
 
-    def accounts(self, weights: Weights) -> dict[int, Account]:
+    def expected(self) -> tuple[float | None, ...]:
+        """P(the whole chain | everything else) of every chain; None where one of its findings is uncertain."""
+        count, evidence = len(self.chains), self.understood.evidence
+        logs = self._answers(np.concatenate([np.ones((1, count), dtype=bool), ~np.eye(count, dtype=bool)]))
+        whole, rest = logs.log_evidence_nats[0], logs.log_evidence_nats[1:]
+        certain = [all(isinstance(evidence[f], str) for f in chain) for chain in self.chains]
+        shares = np.exp(np.minimum(0.0, whole - rest)).tolist()
+        return tuple(p if sure else None for p, sure in zip(shares, certain, strict=True))
+
+    def accounts(self) -> dict[int, Account]:
         """For each chain that lost its weight, or never spoke of the disease itself, who accounts for that."""
+        weights = self.weights
         explainers, through = self._others(weights)
         lost = weights.lost()
-        away = self._explained(weights, lost, explainers) if lost else {}
+        away, brought = self._explained(weights, lost, explainers) if lost else ({}, {})
         left = [k for k in lost if k not in away]
         implied = self._implied(weights, left) if left and len(self.chains) > 1 else {}
-        return {k: Account(away.get(k), implied.get(k, ()), through.get(k, ())) for k in range(len(self.chains))}
+        every = range(len(self.chains))
+        return {k: Account(away.get(k), brought.get(k), implied.get(k, ()), through.get(k, ())) for k in every}
 
     def _others(self, weights: Weights) -> tuple[list[Entry], dict[int, tuple[Entry, ...]]]:
         """Diseases that the case made likely, most probable first; and by way of which a chain bears on this one.
@@ -165,37 +217,49 @@ class WeighedCase:
 
     def _explained(
         self, weights: Weights, lost: Sequence[int], explainers: Sequence[Entry]
-    ) -> dict[int, ExplainedAway]:
+    ) -> tuple[dict[int, ExplainedAway], dict[int, Brought]]:
         """The disease that, held absent, gives back most of the weight that a chain had lost.
 
         Where none does by itself: one that does together with another state of the disease's own node that it brings.
+        What acts through the disease itself alone is no other account of the chain, but may bring the disease.
         """
-        own = self.entry.node
-        asked: dict[int, tuple[list[Entry], list[tuple[Entry, Entry]]]] = {}
-        for k in lost:
-            upward = above(self.parents, self.chains[k])
-            others = [x for x in explainers if x.node in upward and own not in above(self.parents, [x.node])]
-            beside = [x for x in explainers if x.node == own and own in upward]
-            direct = self.parents[self.chains[k][0]]
-            bringing = [x for x in others if x.node in above(self.parents, [own]) and x.node not in direct]
-            asked[k] = others, [(x, y) for x in bringing for y in beside]
-        held = {k: [*((x,) for x in others), *pairs] for k, (others, pairs) in asked.items()}
-        without = self._without(held)
-        found = {}
-        for k, (others, pairs) in asked.items():
-            best = max(others, key=lambda x: without[k, (x.id,)], default=None)
-            if best is not None and weights.restored(k, without[k, (best.id,)]) >= RESTORED:
-                found[k] = ExplainedAway(best, without[k, (best.id,)])
-                continue
-            both = max(pairs, key=lambda p: without[k, (p[0].id, p[1].id)], default=None)
-            if both is not None and weights.restored(k, without[k, (both[0].id, both[1].id)]) >= RESTORED:
-                first, second = both
-                weight = without[k, (first.id, second.id)]
-                found[k] = ExplainedAway(first, without[k, (first.id,)], own, second, weight)
-        return found
+        asked = {k: self._rivals(k, explainers) for k in lost}
+        without = self._without({k: r.held for k, r in asked.items()})
 
-    def _without(self, held: Mapping[int, Sequence[tuple[Entry, ...]]]) -> dict[tuple[int, tuple[str, ...]], float]:
-        """The weight of a chain given the rest with these diseases held absent, by chain and their ids."""
+        def best(k: int, sets: Sequence[tuple[Entry, ...]]) -> tuple[tuple[Entry, ...], float] | None:
+            odds = {own: without[k, tuple(e.id for e in own)] for own in sets}
+            weighed = {own: whole - rest for own, (whole, rest) in odds.items() if np.isfinite([whole, rest]).all()}
+            own = max(weighed, key=lambda x: weights.restored(k, weighed[x]), default=None)
+            return None if own is None or weights.restored(k, weighed[own]) < RESTORED else (own, weighed[own])
+
+        away, brought = {}, {}
+        for k, rivals in asked.items():
+            rest = weights.end - float(weights.given_rest[k])  # log odds without the chain
+            raising = [x for x in rivals.bringing if rest >= 0 and without[k, (x.id,)][1] < rest]
+            if one := best(k, [(x,) for x in rivals.others]):
+                away[k] = ExplainedAway(one[0][0], one[1])
+            elif both := best(k, rivals.pairs):
+                first, second = both[0]
+                whole, rest = without[k, (first.id,)]
+                away[k] = ExplainedAway(first, whole - rest, self.entry.node, second, both[1])
+            elif one := best(k, [(x,) for x in raising]):
+                brought[k] = Brought(one[0][0], one[1])
+        return away, brought
+
+    def _rivals(self, k: int, explainers: Sequence[Entry]) -> _Rivals:
+        """Which likely diseases could account for chain k, each by its own way or by way of the disease's node."""
+        own = self.entry.node
+        upward, over = above(self.parents, self.chains[k]), above(self.parents, [own])
+        likely = [x for x in explainers if x.node in upward and own not in above(self.parents, [x.node])]
+        around = above({**self.parents, own: ()}, self.chains[k][:1])  # by ways that do not pass the disease
+        bringing = [x for x in likely if x.node in over and x.node not in around]
+        beside = [x for x in explainers if x.node == own and own in upward]
+        return _Rivals([x for x in likely if x not in bringing], bringing, [(x, y) for x in bringing for y in beside])
+
+    def _without(
+        self, held: Mapping[int, Sequence[tuple[Entry, ...]]]
+    ) -> dict[tuple[int, tuple[str, ...]], tuple[float, float]]:
+        """Log odds with everything, and without a chain, with these diseases held absent, by chain and their ids."""
         entries = [self.entry, *(e for sets in held.values() for own in sets for e in own)]
         lanes = CaseLanes(self.network, self.model, self.understood, list(dict.fromkeys(entries)))
         places = {}
@@ -205,8 +269,8 @@ class WeighedCase:
                 places[k, tuple(e.id for e in own)] = lanes.add(held=absent), lanes.add_without(k, held=absent)
         if not places:
             return {}
-        odds = lanes.run().log_odds([self.entry])[0]
-        return {key: float(odds[whole] - odds[rest]) for key, (whole, rest) in places.items()}
+        odds = lanes.run().open_log_odds(self.entry).tolist()
+        return {key: (odds[whole], odds[rest]) for key, (whole, rest) in places.items()}
 
     def _implied(self, weights: Weights, left: Sequence[int]) -> dict[int, tuple[str, ...]]:
         """The findings without which a chain would weigh most of what it weighs alone, strongest first."""

@@ -7,14 +7,16 @@
                     together. Only diseases that bear on a or b are asked; where one that this case makes likely
                     resolves the pair, only such are told
 
-A small total for the whole case hides local conflict, so surprises come first. What no disease of the network bears on
-cannot be explained by any of them, and stands apart. How far the case as a whole lies outside: see `coverage`.
+A small total for the whole case hides local conflict, so surprises come first; `weights.fit` says which of them do not
+fit. What no disease of the network bears on cannot be explained by any of them, and stands apart. An uncertain finding
+is a likelihood, which has no scale: it has no probability of its own, alone or in a pair. How far the case as a whole
+lies outside: see `coverage`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -23,6 +25,7 @@ import numpy.typing as npt
 
 from ddx.engine.model import Model
 from ddx.errors import ImpossibleEvidence
+from ddx.knowledge.lexicon import Entry
 from ddx.network import Network
 from ddx.reasoning.basis import Basis, Plain, basis_of
 from ddx.reasoning.chains import chains
@@ -32,11 +35,11 @@ from ddx.reasoning.graph import Parents, above, parents_in
 from ddx.reasoning.lanes import Lanes
 from ddx.reasoning.odds import log_evidence
 from ddx.reasoning.shown import Bar, Shown, chance
-from ddx.reasoning.understanding import Understood
+from ddx.reasoning.understanding import State, Understood
+from ddx.reasoning.weights import fit, reasons
 
 Floats = npt.NDArray[np.float64]
 
-SURPRISING = 0.05 - 1e-9  # a background of exactly 5 % is none, whichever way it is rounded
 LEAST_CONFLICT_NATS = math.log(1.2)
 MOST_PAIRS = 12
 MOST_RESOLVING = 2
@@ -52,6 +55,8 @@ class Surprise:
     probability: float
     expected: str
     explainable: bool  # some disease of the network bears on it
+    fit: str = ""  # misfit, tied, explained or surprising (see `weights.fit`); empty where the rest expects it
+    explained_by: tuple[Entry, ...] = ()  # diseases of the case for which it argues
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +65,18 @@ class Resolving:
 
     disease: str
     conflict_nats: float
-    together: float  # P(both | the disease, patient)
+    together: float | None  # P(both | the disease, patient); None where one is uncertain
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two chains of findings that pull against each other."""
+    """Two chains of findings that pull against each other; no probabilities where one holds an uncertain finding."""
 
     first: tuple[str, ...]
     second: tuple[str, ...]
     conflict_nats: float
-    together: float  # P(both | patient)
-    by_chance: float  # P(first | patient) P(second | patient)
+    together: float | None  # P(both | patient)
+    by_chance: float | None  # P(first | patient) P(second | patient)
     resolved_by: tuple[Resolving, ...]
 
 
@@ -93,8 +98,18 @@ class Conflict(Shown):
 
     @property
     def misfits(self) -> tuple[Surprise, ...]:
-        """What some disease could explain, but the rest of this case does not expect."""
-        return tuple(s for s in self.surprises if s.explainable and s.probability < SURPRISING)
+        """What the rest of this case does not expect, and no disease of it explains."""
+        return tuple(s for s in self.surprises if s.fit == "misfit")
+
+    @property
+    def tied(self) -> tuple[Surprise, ...]:
+        """What hardly goes with the findings that it stands or falls with."""
+        return tuple(s for s in self.surprises if s.fit == "tied")
+
+    @property
+    def uncertain(self) -> tuple[str, ...]:
+        """Findings that are uncertain, which no surprise is told of."""
+        return tuple(u.finding for u in self.basis.understood.findings if not isinstance(u.said, str))
 
     @property
     def headline(self) -> str:
@@ -117,6 +132,7 @@ class Conflict(Shown):
         return {
             "surprises": [_plain(s) for s in self.surprises],
             "unexplained": [s.finding for s in self.unexplained],
+            "uncertain": list(self.uncertain),
             "total_nats": self.total_nats,
             "pairs": [_plain_pair(p) for p in self.pairs],
             "pairs_in_conflict": self.in_conflict,
@@ -130,10 +146,18 @@ def conflict(network: Network, model: Model, understood: Understood) -> Conflict
     surprises, total = _surprises(network, model, understood, parents)
     grouped = chains(network, parents, [u.finding for u in understood.findings])
     whole, (pairs, count) = _pairs(network, model, understood, grouped)
-    ranked = tuple(sorted(surprises, key=lambda s: (s.probability, s.finding)))
+    answer = diagnose(network, model, understood)
+    explained = reasons(network, model, answer, ()).explained
+    fitted = (_fitted(s, next(c for c in grouped if s.finding in c), explained) for s in surprises)
+    ranked = tuple(sorted(fitted, key=lambda s: (s.probability, s.finding)))
     basis = basis_of(network, understood, total)
-    covered = coverage(network, model, diagnose(network, model, understood))
-    return Conflict(basis, ranked, whole, pairs, count, covered)
+    return Conflict(basis, ranked, whole, pairs, count, coverage(network, model, answer))
+
+
+def _fitted(s: Surprise, chain: tuple[str, ...], explained: Mapping[tuple[str, ...], tuple[Entry, ...]]) -> Surprise:
+    """A surprise with how it fits the rest, and which diseases of the case explain its chain."""
+    by = explained.get(chain, ())
+    return replace(s, fit=fit(s.probability, len(chain), by), explained_by=by)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -201,7 +225,21 @@ def _pairs(
     places = list(combinations(grouped, 2))
     together, by_chance = np.exp(found.together_nats).tolist(), np.exp(found.by_chance_nats).tolist()
     strongest = [Pair(*places[k], strength[k], together[k], by_chance[k], ()) for k in order[:MOST_PAIRS]]
-    return found.total_nats, (_resolved(network, model, understood, strongest), len(order))
+    resolved = _resolved(network, model, understood, strongest)
+    return found.total_nats, (
+        tuple(_without_scale(p) if _is_uncertain(p, evidence) else p for p in resolved),
+        len(order),
+    )
+
+
+def _is_uncertain(pair: Pair, evidence: Mapping[str, State]) -> bool:
+    return not all(isinstance(evidence[f], str) for f in pair.first + pair.second)
+
+
+def _without_scale(pair: Pair) -> Pair:
+    """The pair without the figures that would change with the scale of a likelihood."""
+    resolved = tuple(replace(r, together=None) for r in pair.resolved_by)
+    return replace(pair, together=None, by_chance=None, resolved_by=resolved)
 
 
 def _resolved(network: Network, model: Model, understood: Understood, pairs: Sequence[Pair]) -> tuple[Pair, ...]:
@@ -221,10 +259,11 @@ def _resolved(network: Network, model: Model, understood: Understood, pairs: Seq
         resolving = []
         for i, e in enumerate(entries):
             if e.node in upward and present[i, start] > 0 and present[i, lane] > 0:
-                together = float(present[i, lane] / present[i, start]) * pair.together
-                against = math.log(pair.by_chance / together)
+                lift = math.log(present[i, lane] / present[i, start])  # log P(both | disease) / P(both)
+                against = pair.conflict_nats - lift
                 if against < 0:
-                    resolving.append((present[i, end] < LIKELY, against, Resolving(e.id, against, min(1.0, together))))
+                    together = None if pair.together is None else min(1.0, math.exp(lift) * pair.together)
+                    resolving.append((present[i, end] < LIKELY, against, Resolving(e.id, against, together)))
         first = min((r[0] for r in resolving), default=False)  # where a likely disease resolves it, only such are told
         told = sorted((r for r in resolving if r[0] == first), key=lambda r: r[1])[:MOST_RESOLVING]
         found.append(replace(pair, resolved_by=tuple(r for _, _, r in told)))
@@ -251,4 +290,6 @@ def _plain(s: Surprise) -> Plain:
         "probability": s.probability,
         "expected": s.expected,
         "explainable": s.explainable,
+        "fit": s.fit or None,
+        "explained_by": [e.id for e in s.explained_by],
     }

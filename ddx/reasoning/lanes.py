@@ -183,6 +183,15 @@ class Answers:
         odds: Floats = np.log(np.maximum(present, SMALLEST)) - np.log(np.maximum(absent, SMALLEST))
         return odds
 
+    def open_log_odds(self, entry: Entry) -> Floats:
+        """log odds of an entry in each lane, in nats, (lanes,): infinite where the lane settles it; no number where the
+        lane itself is impossible."""
+        present, absent = self.present([entry])[0], self.absent([entry])[0]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            odds = np.log(present) - np.log(absent)
+        found: Floats = np.where(np.isneginf(self.log_evidence_nats), np.nan, odds)
+        return found
+
     def of(self, node: str, lane: int) -> Floats:
         """(states,) P(state | lane) of a node."""
         row: Floats = self.marginals[self.offsets[node], lane]

@@ -2,7 +2,8 @@
 
     log odds(D | e) = log P(e, D) - log P(e, not D)
 
-Nothing is subtracted from 1, so that the odds keep their digits where the disease is all but certain.
+Nothing is subtracted from 1, so that the odds keep their digits where the disease is all but certain. Where one of the
+two is impossible there is no such number: the odds are infinite, and no number (NaN) where both are.
 """
 
 from __future__ import annotations
@@ -18,8 +19,6 @@ from ddx.reasoning.lanes import places
 
 Floats = npt.NDArray[np.float64]
 
-LARGEST_NATS = 690.0  # log odds are kept within this; a probability beyond it has no logarithm in float64
-
 
 def log_evidence(model: Model, columns: Sequence[Floats]) -> Floats:
     """(what-ifs,) log P(evidence) in nats of each likelihood (states,)."""
@@ -29,18 +28,19 @@ def log_evidence(model: Model, columns: Sequence[Floats]) -> Floats:
 
 
 def log_odds(model: Model, columns: Sequence[Floats], entry: Entry) -> Floats:
-    """(what-ifs,) log odds of the entry in nats; 0 where the what-if itself is impossible."""
+    """(what-ifs,) log odds of the entry in nats; NaN where the what-if itself is impossible."""
     return log_odds_between(model, columns, held(model, entry, present=True), held(model, entry, present=False))
 
 
 def log_odds_between(model: Model, columns: Sequence[Floats], one: Floats, other: Floats) -> Floats:
-    """(what-ifs,) log P(evidence, one) - log P(evidence, other) in nats, for two hypotheses as lanes of 0 and 1."""
+    """(what-ifs,) log P(evidence, one) - log P(evidence, other) in nats, for two hypotheses as lanes of 0 and 1.
+
+    Infinite where one of them is impossible, NaN where both are.
+    """
     joint = log_evidence(model, [column * hypothesis for hypothesis in (one, other) for column in columns])
-    first, second = joint[: len(columns)], joint[len(columns) :]
     with np.errstate(invalid="ignore"):
-        odds = np.clip(first - second, -LARGEST_NATS, LARGEST_NATS)
-    found: Floats = np.where(np.isneginf(first) & np.isneginf(second), 0.0, odds)
-    return found
+        odds: Floats = joint[: len(columns)] - joint[len(columns) :]
+    return odds
 
 
 def held(model: Model, entry: Entry, *, present: bool) -> Floats:

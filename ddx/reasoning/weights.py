@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -92,6 +92,7 @@ class Reasons:
     carried: Mapping[str, Carried]
     unexpected: tuple[Unexpected, ...] = ()
     surprising: tuple[Unexpected, ...] = ()  # explained, and yet hardly to be expected
+    explained: Mapping[tuple[str, ...], tuple[Entry, ...]] = field(default_factory=dict)  # chain -> present diseases
 
 
 def reasons(network: Network, model: Model, answer: Differential, doubted: Sequence[Diagnosis]) -> Reasons:
@@ -124,26 +125,38 @@ def reasons(network: Network, model: Model, answer: Differential, doubted: Seque
         gone = {w.chain for part in away for w in part.weights}
         still = tuple(w for w in found[d].arguing_for if w.chain not in gone)
         found[d] = replace(found[d], arguing_for=still, explained_away=away)
-    explained = {w.chain for x in explainers for w in own[x.id] if w.mean_nats >= NOTABLE_NATS}
-    misfits = _unexpected(every, expected, explained)
-    hardly = _unexpected(every, expected, (), HARDLY)
-    return Reasons(found, misfits, tuple(u for u in hardly if u not in misfits))
-
-
-def _unexpected(
-    every: Sequence[Chain], expected: Floats, explained: Collection[Chain], below: float = UNEXPECTED
-) -> tuple[Unexpected, ...]:
-    """Findings that few such patients have and that no disease of the case explains.
-
-    What argues for a disease that is there is no misfit, however rare it was to be expected before. Findings of a
-    longer chain are left out: together they are improbable only because they are many.
-    """
-    found = [
-        Unexpected(c.findings[0], float(p))
+    explained = {c.findings: _explaining(c, explainers, own) for c in every}
+    certain = {f for f, said in answer.basis.understood.evidence.items() if isinstance(said, str)}
+    kinds = {
+        Unexpected(c.findings[0], float(p)): fit(float(p), len(c.findings), explained[c.findings])
         for c, p in zip(every, expected, strict=True)
-        if len(c.findings) == 1 and p < below and c not in explained
-    ]
-    return tuple(sorted(found, key=lambda u: (u.probability, u.finding)))
+        if c.findings[0] in certain
+    }
+    ranked = sorted(kinds, key=lambda u: (u.probability, u.finding))
+    misfits, surprising = (tuple(u for u in ranked if kinds[u] == kind) for kind in ("misfit", "surprising"))
+    return Reasons(found, misfits, surprising, explained)
+
+
+def fit(probability: float, tied: int, explained_by: Collection[Entry]) -> str:
+    """How a finding fits the rest, from P(as observed | all else), the length of its chain, and who explains that.
+
+    `misfit`: fewer than one such patient in twenty has it, and no disease of the case explains it. What argues for a
+    disease that is there is no misfit, however rare it was to be expected before: it is `explained`, and `surprising`
+    all the same where fewer than one in a hundred has it. A finding of a longer chain is `tied` instead: what makes it
+    improbable are those that it stands or falls with. Empty where the rest expects it.
+    """
+    if probability >= UNEXPECTED:
+        return ""
+    if tied > 1:
+        return "tied"
+    if not explained_by:
+        return "misfit"
+    return "surprising" if probability < HARDLY else "explained"
+
+
+def _explaining(chain: Chain, explainers: Sequence[Entry], own: Mapping[str, Sequence[Weight]]) -> tuple[Entry, ...]:
+    """The diseases of the case for which a chain argues, most probable first."""
+    return tuple(x for x in explainers if any(w.chain == chain and w.mean_nats >= NOTABLE_NATS for w in own[x.id]))
 
 
 def _weights(lanes: CaseLanes, entries: Sequence[Entry]) -> tuple[Floats, Floats, Floats]:

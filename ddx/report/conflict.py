@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ddx.network import Network
 from ddx.reasoning.basis import Plain
-from ddx.reasoning.conflict import Conflict, Pair, Surprise
+from ddx.reasoning.conflict import Conflict, Pair, Resolving, Surprise
 from ddx.report import phrases
 from ddx.report.frame import page
 from ddx.report.frame import plain as framed
@@ -28,8 +28,15 @@ def text(network: Network, answer: Conflict, surface: Surface, *, every: bool = 
     ]
     lines += _surprises(network, answer, surface, every)
     if answer.unexplained:
-        names = ", ".join(f"{_said(network, answer, s.finding)} (in {_of_hundred(s)})" for s in answer.unexplained)
+        names = ", ".join(
+            f"{_said(network, answer, s.finding)} (in {_of_hundred(s)}{'; does not fit' if s.fit == 'misfit' else ''})"
+            for s in answer.unexplained
+        )
         lines += ["", *surface.wrapped(f"No disease in this network bears on: {names}.", rest="  ")]
+    if answer.uncertain:
+        names = ", ".join(network.lexicon.askables[f].label for f in answer.uncertain)
+        told = f"Uncertain, and so without a number of patients who have it: {names}."
+        lines += ["", *surface.wrapped(told, rest="  ")]
     lines += ["", *_pairs(network, answer, surface)]
     return page(network, answer.basis, answer.result_sha256, lines, surface)
 
@@ -39,9 +46,15 @@ def sentence(answer: Conflict) -> str:
     count = len(answer.misfits)
     if not answer.basis.understood.findings:
         return "No finding was entered, so none can be out of place."
+    told = f"{count} {'finding does' if count == 1 else 'findings do'} not fit the rest."
     if count == 0:
-        return "No finding is out of place, given all the others."
-    return f"{count} {'finding does' if count == 1 else 'findings do'} not fit the rest."
+        told = "No finding is out of place, given all the others."
+        if any(s.explained_by and s.fit for s in answer.surprises):
+            told = "No finding is out of place: what the others do not expect, a disease of the case explains."
+    if answer.tied:
+        verb, them = ("finding hardly goes", "it") if len(answer.tied) == 1 else ("findings hardly go", "them")
+        told += f" {len(answer.tied)} {verb} with what is tied to {them}."
+    return told
 
 
 def _surprises(network: Network, answer: Conflict, surface: Surface, every: bool) -> Iterator[str]:
@@ -54,11 +67,20 @@ def _surprises(network: Network, answer: Conflict, surface: Surface, every: bool
     for s in explainable[:most]:
         instead = phrases.state_said(network.lexicon.askables[s.finding], s.expected)
         notes = [f"usual would be {instead}"] if s.expected != s.state else []
-        notes += ["does not fit"] if s in answer.misfits else []
+        notes += _fit_said(s)
         told = _said(network, answer, s.finding) + (f" ({'; '.join(notes)})" if notes else "")
         yield from surface.wrapped(told, first=f"  {phrases.of_hundred(s.probability):>14}  ")
     if len(explainable) > most:
         yield surface.faint(f"  {len(explainable) - most} more are expected more (--all)")
+
+
+def _fit_said(s: Surprise) -> list[str]:
+    """Whether it fits, where it is hardly to be expected: `explained by Multiple myeloma, surprising all the same`."""
+    if s.fit in ("explained", "surprising"):
+        by = f"explained by {' and '.join(e.label for e in s.explained_by)}"
+        return [f"{by}, surprising all the same" if s.fit == "surprising" else by]
+    told = {"misfit": "does not fit", "tied": "hardly goes with what is tied to it"}
+    return [told[s.fit]] if s.fit else []
 
 
 def _of_hundred(s: Surprise) -> str:
@@ -88,12 +110,16 @@ def _pairs(network: Network, answer: Conflict, surface: Surface) -> Iterator[str
 
 def _pulling(network: Network, pair: Pair) -> str:
     """How often both are met, how often they would be if they had nothing to do with each other, and with whom."""
-    both, chance, of = phrases.counts(pair.together, pair.by_chance)
-    told = f"both in {both} of {of} such patients, {chance} if independent"
+    told = "one is uncertain, so that nobody can be counted"
+    if pair.together is not None and pair.by_chance is not None:
+        both, chance, of = phrases.counts(pair.together, pair.by_chance)
+        told = f"both in {both} of {of} such patients, {chance} if independent"
     if not pair.resolved_by:
         return f"{told}; resolved by none of the diseases"
-    with_whom = " and ".join(
-        f"{network.lexicon.entries[r.disease].label} (both in {phrases.of_hundred(r.together)} of 100)"
-        for r in pair.resolved_by
-    )
-    return f"{told}; resolved by {with_whom}"
+    return f"{told}; resolved by {' and '.join(_resolving(network, r) for r in pair.resolved_by)}"
+
+
+def _resolving(network: Network, r: Resolving) -> str:
+    """A disease with which both belong together, and how often."""
+    label = network.lexicon.entries[r.disease].label
+    return label if r.together is None else f"{label} (both in {phrases.of_hundred(r.together)} of 100)"

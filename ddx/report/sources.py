@@ -5,31 +5,58 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from ddx.knowledge import spec
-from ddx.knowledge.meaning import cause_states
+from ddx.knowledge.lexicon import Entry
+from ddx.knowledge.meaning import cause_states, states_of
 from ddx.network import Network
+from ddx.reasoning.grounds import Quoted
 from ddx.reasoning.numbers import Parameter
 from ddx.report import phrases
 from ddx.report.figures import percent
 from ddx.report.surface import Surface
 
 
-def number_said(network: Network, p: Parameter) -> str:
-    """One number as a sentence without a verb."""
-    counts = getattr(p.number, "counts", None)
-    basis = f"{' + '.join(p.cited) or 'no source'}, {p.number.grade}"
+def number_said(network: Network, quoted: Quoted) -> str:
+    """What the numbers of one row say of a variable, as a sentence without a verb."""
+    p = quoted.number
+    basis = f"{' + '.join(quoted.cited) or 'no source'}, {quoted.grade}"
     if p.state == "any effect":
         return f"{_name(network, p.node)}: odds x{p.value:.3g} {_given(network, p)} ({basis})"
-    share = f"{counts[0]} of {counts[1]}" if counts else percent(p.value)
-    return f"{_variable(network, p.node, p.state)} in {share} {_given(network, p)} ({basis})"
+    share = f"{quoted.counts[0]} of {quoted.counts[1]}" if quoted.counts else percent(quoted.share)
+    return f"{_in_states(network, p.node, quoted.states)} in {share} {_given(network, p)} ({basis})"
 
 
-def cited(citations: Mapping[str, str], numbers: Iterable[Parameter], surface: Surface) -> Iterator[str]:
-    """The citations of some numbers, each with the key that stands beside the number."""
-    keys = dict.fromkeys(key for p in numbers for key in p.cited if key in citations)
+def cited(citations: Mapping[str, str], quoted: Iterable[Quoted], surface: Surface) -> Iterator[str]:
+    """The citations of what was quoted, each with the key that stands beside the number."""
+    keys = dict.fromkeys(key for q in quoted for key in q.cited if key in citations)
     if keys:
         yield surface.faint("  " + surface.rule("sources"))
     for key in keys:
         yield from surface.wrapped(f"{key}: {citations[key]}", first="  ", rest="    ")
+
+
+def form(network: Network, entry: Entry, state: str | None, surface: Surface) -> list[str]:
+    """That a name means one form of the disease that is answered for, where it does."""
+    if state is None:
+        return []
+    named = state_label(network, entry.node, state)
+    return surface.wrapped(
+        f"You named one form of {entry.label} ({named}); this is the answer for {entry.label} as a whole."
+    )
+
+
+def _in_states(network: Network, node: str, states: tuple[str, ...]) -> str:
+    """A variable in one of some states: by the entry that these are, if any; by its name where it is there at all."""
+    entry = next((e for e in network.entries if e.node == node and set(e.states) == set(states)), None)
+    if entry is not None:
+        return entry.label
+    if len(states) == 1:
+        return _variable(network, node, states[0])
+    every = states_of(network.spec)[node] if network.spec else states
+    if set(states) == set(every[1:]) and every[0] in phrases.DENIED:
+        return _name(network, node)
+    if set(states) == set(every[1:]):
+        return f"{_name(network, node)} other than {state_label(network, node, every[0])}"
+    return f"{_name(network, node)}, {' or '.join(state_label(network, node, s) for s in states)}"
 
 
 def _variable(network: Network, node: str, state: str) -> str:
@@ -38,7 +65,7 @@ def _variable(network: Network, node: str, state: str) -> str:
     if asked is not None:
         return phrases.finding(asked, state)
     name = _name(network, node)
-    return name if state in phrases.BARE else f"{name}, {_state(network, node, state)}"
+    return name if state in phrases.BARE else f"{name}, {state_label(network, node, state)}"
 
 
 def _name(network: Network, node: str) -> str:
@@ -47,7 +74,7 @@ def _name(network: Network, node: str) -> str:
     return next((group[node].label for group in groups if node in group), node)
 
 
-def _state(network: Network, node: str, state: str) -> str:
+def state_label(network: Network, node: str, state: str) -> str:
     disease = network.spec.diseases.get(node) if network.spec else None
     return disease.state_labels.get(state, state.replace("_", " ")) if disease else state.replace("_", " ")
 
@@ -86,7 +113,7 @@ def _condition(network: Network, p: Parameter) -> str:
     parts = [
         f"{_variable(network, node, wanted)}"
         if isinstance(wanted, str)
-        else f"{_name(network, node)} {' or '.join(_state(network, node, s) for s in wanted)}"
+        else f"{_name(network, node)} {' or '.join(state_label(network, node, s) for s in wanted)}"
         for node, wanted in row.when.items()
     ]
     if isinstance(row, spec.Stratum) and row.cause is not None:
