@@ -105,6 +105,7 @@ LEFT_OUT = [
     (("sources: {elicited: {citation: invented for a test}}", "sources: {elicited: x}"), 1),
     (("    inherits: general\n", "    inherit: general\n"), 1),
     (("{label: MGUS, states: [mgus]}", "{label: MGUS, states: 3}"), 1),
+    (("    reported: {mgus:", "    reportd: {mgus:"), 1),
     (("  sex: {label: Sex, states: [male, female]}", "  sex: {label: Sex, states: 7}"), 1),
     (("default_setting: clinic\n", ""), 1),
     (("profile: [{context: sex,", "profile: [{contxt: sex,"), 2),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from ddx.documents import Document, Place, Value
 from ddx.errors import closest
@@ -146,8 +146,7 @@ class _Rest:
         if len(place) == 1 and isinstance(dropped, dict):
             lost = tuple(dropped)
         elif len(place) == 2 or (len(place) == 4 and place[2] == "reported"):
-            inner = dropped.get("reported") if isinstance(dropped, dict) else None
-            lost = (str(place[-1]), *(inner if isinstance(inner, dict) else ()))
+            lost = (str(place[-1]), *(_entries(dropped) if place[0] == "diseases" else ()))
         for at in [at for name in lost for at in _mentions(self.value, name, ())]:
             self.leave_out(at)
 
@@ -161,6 +160,14 @@ class _Rest:
             else:
                 return None
         return value if isinstance(value, dict) else None
+
+
+def _entries(disease: Value) -> Iterator[str]:
+    """The names under `reported` of a disease, or under what may be that key misspelt."""
+    known = {field.name for field in fields(spec.Disease)} - {"reported"}
+    for key, value in disease.items() if isinstance(disease, dict) else ():
+        if key not in known and isinstance(value, dict):
+            yield from value
 
 
 def _rests_on(place: Place) -> bool:
