@@ -120,6 +120,15 @@ def test_the_backgrounds_of_a_setting_shift_its_strata(tmp_path: Path) -> None:
     assert computed(path, sex="male")["present"] == pytest.approx(stated, rel=1e-3)
 
 
+def test_backgrounds_that_leave_nothing_in_common_are_no_bug(tmp_path: Path) -> None:
+    """Never with the setting's background, always with the stratum's: there are no odds to shift."""
+    path = network(tmp_path, {"present": 0.2}, {"present": 0.1}, STRATA.format(row=row(present=0.0), more=""))
+    text = path.read_text(encoding="utf-8")
+    always = f"    label: General population\n    backgrounds: {{rash: {row(present=1.0)}}}\n"
+    path.write_text(text.replace("    label: General population\n", always), encoding="utf-8")
+    assert any("below the background of general 1" in message for message in told(path))
+
+
 def test_an_odds_ratio_below_one_is_told(tmp_path: Path) -> None:
     path = tmp_path / "net.yaml"
     text = TOY.read_text(encoding="utf-8")

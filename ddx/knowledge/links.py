@@ -113,7 +113,8 @@ def _populations(known: Known, name: str, model: spec.Noisy, spoiled: Around) ->
 def _shifted(row: Numbers, written: Numbers, leak: Numbers) -> Numbers:
     """The row of a stratum whose odds are to the setting's background as they were to the written one."""
     odds = [_odds(row, s) * (_odds(leak, s) / _odds(written, s) if written[s] > 0 else 1.0) for s in range(len(row))]
-    return tuple(o / sum(odds) for o in odds)
+    total = sum(odds)
+    return tuple(o / total for o in odds) if total > 0 else row
 
 
 def _odds(row: Numbers, state: int) -> float:
