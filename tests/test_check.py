@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from ddx.cli import main
+from ddx.errors import SpecError
+from ddx.knowledge import catalog
 from ddx.knowledge.check import Issue, check_file
+from ddx.knowledge.load import load
 from ddx.reasoning.lint import Report, lint
 
 TOY = Path(__file__).parent / "data" / "toy.yaml"
@@ -40,7 +44,7 @@ def test_the_toy_has_no_error() -> None:
     report = lint(str(TOY))
     assert report.sound
     assert any("treewidth" in i.message for i in report.issues)
-    assert any("18 of 18 numbers await a second reader" in i.message for i in report.issues)
+    assert any("19 of 19 numbers await a second reader" in i.message for i in report.issues)
 
 
 # what is changed, the level, words of the message, and a text on the line that must be named
@@ -103,6 +107,7 @@ def test_a_doubt_is_told_with_its_line(
     tmp_path: Path, change: tuple[str, str], level: str, words: str, on: str | None
 ) -> None:
     path = written(tmp_path, change)
+    (tmp_path / "review").mkdir()
     issue = found(path, words)
     assert issue.level == level
     if on is not None:
@@ -164,7 +169,7 @@ ASKED_OF_A_LINTER = {  # what ddx check must find -> changes that make the fault
         "clone is never mm, in no setting",
     ),
     "overlapping aliases": ([("label: Flu\n", "label: Flu\n    aliases: [ssc]\n")], "warning", "'ssc'"),
-    "unreviewed numbers": ([], "note", "18 of 18 numbers await a second reader"),
+    "unreviewed numbers": ([], "note", "19 of 19 numbers await a second reader"),
     "treewidth and memory": ([], "note", "MB; treewidth at most"),
 }
 
@@ -302,6 +307,10 @@ REVIEW = "ddx: review/1\nnetwork: net\nreader: R\nnumbers:\n  {place}: {value}\n
         ("diseases/flu/profile/0/row/male", "11/7", "error"),
         ("findings/fever/model/given/flux/present", "0.9", "error"),
         ("findings/fever/model/given/flu/present", "'0,9'", "error"),
+        ("diseases/clone/model/odds_ratios/ssc=limited", "3", "note"),
+        ("diseases/clone/model/odds_ratios/ssc=limited", "2.5", "error"),
+        ("diseases/clone/model/odds_ratios/ssc=limited", "3/4", "error"),
+        ("diseases/clone/model/odds_ratios/ssc=limited", "0", "error"),
     ],
 )
 def test_the_second_reader(tmp_path: Path, place: str, value: str, level: str) -> None:
@@ -309,10 +318,43 @@ def test_the_second_reader(tmp_path: Path, place: str, value: str, level: str) -
     (tmp_path / "review").mkdir()
     (tmp_path / "review" / "net.yaml").write_text(REVIEW.format(place=place, value=value), encoding="utf-8")
     report = lint(str(path))
-    issues = [i for i in report.issues if place in i.message or "neither a probability" in i.message]
+    words = (place, "neither a probability", "is no odds ratio")
+    issues = [i for i in report.issues if any(w in i.message for w in words)]
     assert [i.level for i in issues] == [level]
     if level == "error":
         assert "review/net.yaml:5" in issues[0].where + issues[0].remedy
+
+
+def test_without_second_readings_no_number_is_warned_of(tmp_path: Path) -> None:
+    """As installed: the file is not here, which is said once. Where the folder is, each number is told."""
+    path = written(tmp_path, ("      ssc=limited: {p: 0.1,", "      ssc=limited: {p: 0.1, reviewed: true,"))
+    told = [i for i in lint(str(path)).issues if "review" in i.message and "await" not in i.message]
+    assert [i.level for i in told] == ["note"]
+    assert "1 number is called reviewed; the second reader's file review/net.yaml is not here" in told[0].message
+    (tmp_path / "review").mkdir()
+    assert found(path, "called reviewed, but no second reader's file").level == "warning"
+
+
+def test_the_shelf_without_its_second_readings(tmp_path: Path) -> None:
+    shutil.copy(catalog.networks()["scleroderma-mimics"], tmp_path)
+    issues = lint(str(tmp_path / "scleroderma-mimics.yaml")).issues
+    assert not [i for i in issues if i.level == "warning" and "reviewed" in i.message]
+    assert len([i for i in issues if "is not here to compare" in i.message]) == 1
+
+
+def test_a_view_states_no_numbers_of_its_own() -> None:
+    """Its document has none of the lines at which the numbers of the larger network stand."""
+    report = lint("four-diseases")
+    assert not report.count("error") + report.count("warning")
+
+
+def test_a_view_of_itself_is_refused(tmp_path: Path) -> None:
+    text = catalog.networks()["four-diseases"].read_text(encoding="utf-8")
+    path = tmp_path / "round.yaml"
+    path.write_text(text.replace("of: scleroderma-mimics", "of: round"), encoding="utf-8")
+    assert "is a view of itself" in found(path, "view").message
+    with pytest.raises(SpecError, match="is a view of itself"):
+        load(path)
 
 
 def test_other_tools_and_roles() -> None:

@@ -129,11 +129,11 @@ class BayesNet:
                     f"probabilities for {node}, which is not a variable", where=where, remedy=near_misses(node, known)
                 )
         network = cls(name, known, checked, tuple(said))
-        network.topological_order(where)
+        network.topological_order(where, place)
         return network
 
-    def topological_order(self, where: str = "") -> tuple[str, ...]:
-        """Nodes, parents before children; SpecError names a cycle."""
+    def topological_order(self, where: str = "", places: Mapping[str, str] | None = None) -> tuple[str, ...]:
+        """Nodes, parents before children; SpecError names a cycle, at the place of its first node."""
         waiting = {n: len(self.parents(n)) for n in self.states}
         children: dict[str, list[str]] = {n: [] for n in self.states}
         for node in self.states:
@@ -149,12 +149,15 @@ class BayesNet:
                 if waiting[child] == 0:
                     ready.append(child)
         if len(order) < len(self.states):
-            cycle = self._cycle({n for n, count in waiting.items() if count > 0})
-            shown = cycle if len(cycle) <= 12 else [*cycle[:10], "...", cycle[-1]]
-            raise SpecError(
-                "cycle: " + " -> ".join(shown), where=where or self.name, remedy="Remove one of these arcs."
-            )
+            raise self._cycle_fault({n for n, count in waiting.items() if count > 0}, where, places or {})
         return tuple(order)
+
+    def _cycle_fault(self, left: set[str], where: str, places: Mapping[str, str]) -> SpecError:
+        cycle = self._cycle(left)
+        shown = cycle if len(cycle) <= 12 else [*cycle[:10], "...", cycle[-1]]
+        known = [f"{node} at {places[node]}" for node in dict.fromkeys(shown) if node in places]
+        remedy = "Remove one of these arcs" + (f" ({', '.join(known)})." if known else ".")
+        return SpecError("cycle: " + " -> ".join(shown), where=places.get(cycle[0], where or self.name), remedy=remedy)
 
     def _cycle(self, left: set[str]) -> list[str]:
         node = min(left)

@@ -1,19 +1,20 @@
 """What a well-shaped network must also mean: names that resolve, rows that add up, gates that exist.
 
 Each fault is (place in the file, message, remedy). An empty list is a network that can be compiled, cycles aside:
-those are found when its families are put together.
+those are in `ddx.knowledge.arcs`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import TypeGuard
 
 from ddx.documents import Place
-from ddx.errors import near_misses
 from ddx.knowledge import spec
 from ddx.knowledge.lexicon import Entry, entries_of
-from ddx.knowledge.naming import Fault, names_once, no_words, quantity_faults, unknown_state
+from ddx.knowledge.naming import Fault, Near, names_once, no_words, quantity_faults, unknown_state
+from ddx.knowledge.numbers import source_faults, value_faults
 
 NOT_APPLICABLE = "not_applicable"
 ROW_TOLERANCE = 1e-5
@@ -49,27 +50,55 @@ def models_of(network: spec.Network) -> dict[str, AnyModel]:
 
 def cause_states(network: spec.Network, cause: str) -> tuple[str, tuple[str, ...]] | None:
     """(node, states) that a cause stands for: `node=state`, an entry, or a node of two states; None where none."""
-    node, equals, state = cause.partition("=")
-    states = states_of(network)
-    if equals:
-        return (node, (state,)) if node in states and state in states[node] else None
-    for entry in entries_of(network):
-        if entry.id == cause and (entry.of is not None or len(network.diseases[entry.node].states) == 2):
+    return Known(network, states_of(network), {}, entries_by_id(network)).cause(cause)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the names of a network stand for, looked up once."""
+
+    network: spec.Network
+    states: Mapping[str, tuple[str, ...]]
+    models: Mapping[str, AnyModel]
+    entries: Mapping[str, Entry]
+
+    def cause(self, cause: str) -> tuple[str, tuple[str, ...]] | None:
+        """What `cause_states` says of it."""
+        node, equals, state = cause.partition("=")
+        if equals:
+            return (node, (state,)) if state in self.states.get(node, ()) else None
+        entry = self.entries.get(cause)
+        if entry and (entry.of is not None or len(self.network.diseases[entry.node].states) == 2):
             return entry.node, entry.states
-    if cause in states and len(states[cause]) == 2:
-        return cause, states[cause][1:]
-    return None
+        own = self.states.get(cause, ())
+        return (cause, own[1:]) if len(own) == 2 else None
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What a cause may be called, states aside."""
+        return (*self.states, *self.entries)
+
+
+def known_of(network: spec.Network) -> Known:
+    """The names of a network."""
+    return Known(network, states_of(network), models_of(network), entries_by_id(network))
 
 
 def faults(network: spec.Network) -> list[Fault]:
     """Everything that is wrong with a network whose shape is right."""
+    return [*network_faults(network), *source_faults(network)]
+
+
+def network_faults(network: spec.Network) -> list[Fault]:
+    """The same but for the sources, without which the numbers are what they are."""
+    known = known_of(network)
     return [
-        *_name_faults(network),
-        *_setting_faults(network),
+        *_name_faults(known),
+        *_setting_faults(known),
         *(f for name in network.diseases for f in _disease_faults(network, name)),
-        *(f for name, model in models_of(network).items() for f in _model_faults(network, name, model)),
+        *(f for name, model in known.models.items() for f in _model_faults(known, name, model)),
         *(f for name in network.findings for f in _finding_faults(network, name)),
-        *_number_faults(network),
+        *value_faults(network),
     ]
 
 
@@ -80,19 +109,20 @@ def view_faults(view: spec.ViewFile, base: spec.Network) -> list[Fault]:
     for key, chosen, known in (("diseases", view.diseases, entries), ("findings", view.findings, set(base.findings))):
         for i, name in enumerate(chosen):
             if name not in known:
-                found.append(((key, i), f"{name!r} is not among the {key} of {view.of}", near_misses(name, known)))
+                found.append(((key, i), f"{name!r} is not among the {key} of {view.of}", Near(name, known)))
     if view.default_setting and view.default_setting not in base.settings:
         found.append(
             (
                 ("default_setting",),
                 f"no setting {view.default_setting!r}",
-                near_misses(view.default_setting, base.settings),
+                Near(view.default_setting, base.settings),
             )
         )
     return found
 
 
-def _name_faults(network: spec.Network) -> Iterator[Fault]:
+def _name_faults(known: Known) -> Iterator[Fault]:
+    network = known.network
     groups = {group: getattr(network, group) for group in ("context", "diseases", "latents", "findings")}
     yield from names_once(groups, "Names are shared by all variables: rename one.")
     yield from no_words(groups)
@@ -103,11 +133,11 @@ def _name_faults(network: spec.Network) -> Iterator[Fault]:
             if event in seen:
                 yield place, f"{event} is already one of the {seen[event]}", "Rename one."
             seen[event] = "reported entries"
-    for name, states in states_of(network).items():
+    for name, states in known.states.items():
         if len(states) < 2 or len(set(states)) < len(states):
             yield (seen[name], name, "states"), f"{name} needs two or more states, each once", "Mend its states."
     if network.default_setting not in network.settings:
-        hint = near_misses(network.default_setting, network.settings)
+        hint = Near(network.default_setting, network.settings)
         yield ("default_setting",), f"no setting {network.default_setting!r}", hint
 
 
@@ -119,20 +149,20 @@ def _disease_faults(network: spec.Network, name: str) -> Iterator[Fault]:
                 yield (
                     (*place, "reported", event_id, "states"),
                     f"{name} has no present state {state!r}",
-                    near_misses(state, disease.states[1:]),
+                    Near(state, disease.states[1:]),
                 )
     for state in (*disease.state_aliases, *disease.state_labels):
         yield from unknown_state(state, disease.states, place, name)
     for i, profile in enumerate(disease.profile):
         at = (*place, "profile", i)
         if profile.context not in network.context:
-            yield (*at, "context"), f"no context {profile.context!r}", near_misses(profile.context, network.context)
+            yield (*at, "context"), f"no context {profile.context!r}", Near(profile.context, network.context)
             continue
         if profile.of is not None and profile.of not in disease.states[1:]:
             yield (
                 (*at, "of"),
                 f"{name} has no present state {profile.of!r}",
-                near_misses(profile.of, disease.states[1:]),
+                Near(profile.of, disease.states[1:]),
             )
         states = network.context[profile.context].states
         if profile.kind == "share":
@@ -141,54 +171,51 @@ def _disease_faults(network: spec.Network, name: str) -> Iterator[Fault]:
             yield (*at, "row"), "a rate is needed for each of " + ", ".join(states), "Give every state its rate."
 
 
-def _model_faults(network: spec.Network, name: str, model: AnyModel) -> Iterator[Fault]:
-    group = next(g for g in ("diseases", "latents", "findings") if name in getattr(network, g))
+def _model_faults(known: Known, name: str, model: AnyModel) -> Iterator[Fault]:
+    group = next(g for g in ("diseases", "latents", "findings") if name in getattr(known.network, g))
     place: Place = (group, name, "model")
-    states = getattr(network, group)[name].states
+    states = getattr(known.network, group)[name].states
     if isinstance(model, spec.Noisy):
-        yield from _noisy_faults(network, model, states, place)
+        yield from _noisy_faults(known, model, states, place)
     elif isinstance(model, spec.Attribute):
-        yield from _condition_faults(network, model.gate, (*place, "gate"))
+        yield from _condition_faults(known, model.gate, (*place, "gate"))
         yield from _row_faults(model.background, states, (*place, "background"))
-        yield from _given_faults(network, model.given, states, place)
+        yield from _given_faults(known, model.given, states, place)
         for group_of in model.precedence:
             for cause in group_of:
                 if cause not in model.given:
-                    yield (*place, "precedence"), f"{cause!r} has no row under given", near_misses(cause, model.given)
+                    yield (*place, "precedence"), f"{cause!r} has no row under given", Near(cause, model.given)
     else:
-        yield from _parent_faults(network, model, states, place)
+        yield from _parent_faults(known, model, states, place)
 
 
-def _noisy_faults(network: spec.Network, model: spec.Noisy, states: tuple[str, ...], place: Place) -> Iterator[Fault]:
+def _noisy_faults(known: Known, model: spec.Noisy, states: tuple[str, ...], place: Place) -> Iterator[Fault]:
     if model.kind == "noisy-or" and len(states) != 2:
         yield (*place, "kind"), f"a noisy-or has two states, this has {len(states)}", "Write noisy-max."
     yield from _row_faults(model.background, states, (*place, "background"))
-    yield from _given_faults(network, model.given, states, place)
-    for cause, ratio in model.odds_ratios.items():
-        yield from _cause_faults(network, cause, (*place, "odds_ratios", cause))
-        if ratio.value <= 0:
-            yield (*place, "odds_ratios", cause), f"an odds ratio of {ratio.value}", "It must be above 0."
+    yield from _given_faults(known, model.given, states, place)
+    for cause in model.odds_ratios:
+        yield from _cause_faults(known, cause, (*place, "odds_ratios", cause))
         if cause in model.given:
             yield (*place, "odds_ratios", cause), f"{cause} has a row and an odds ratio", "Keep one."
     for i, stratum in enumerate(model.strata):
         at = (*place, "strata", i)
-        yield from _condition_faults(network, stratum.when, (*at, "when"), only=network.context)
+        yield from _condition_faults(known, stratum.when, (*at, "when"), only=known.network.context)
         yield from _row_faults(stratum.row, states, (*at, "row"))
         if stratum.cause is not None and stratum.cause not in model.given:
-            yield (*at, "cause"), f"{stratum.cause!r} has no row under given", near_misses(stratum.cause, model.given)
+            yield (*at, "cause"), f"{stratum.cause!r} has no row under given", Near(stratum.cause, model.given)
 
 
 def _parent_faults(
-    network: spec.Network, model: spec.Table | spec.Deterministic, states: tuple[str, ...], place: Place
+    known: Known, model: spec.Table | spec.Deterministic, states: tuple[str, ...], place: Place
 ) -> Iterator[Fault]:
-    known = states_of(network)
     for i, parent in enumerate(model.parents):
-        if parent not in known:
-            yield (*place, "parents", i), f"unknown parent {parent!r}", near_misses(parent, known)
+        if parent not in known.states:
+            yield (*place, "parents", i), f"unknown parent {parent!r}", Near(parent, known.states)
     rows: tuple[spec.TableRow | spec.Rule, ...] = model.rows if isinstance(model, spec.Table) else model.rules
     key = "rows" if isinstance(model, spec.Table) else "rules"
     for i, item in enumerate(rows):
-        yield from _condition_faults(network, item.when, (*place, key, i, "when"), only=model.parents)
+        yield from _condition_faults(known, item.when, (*place, key, i, "when"), only=model.parents)
         if isinstance(item, spec.TableRow):
             yield from _row_faults(item.row, states, (*place, key, i, "row"))
         else:
@@ -200,14 +227,14 @@ def _parent_faults(
 
 
 def _given_faults(
-    network: spec.Network, given: Mapping[str, spec.Row], states: tuple[str, ...], place: Place
+    known: Known, given: Mapping[str, spec.Row], states: tuple[str, ...], place: Place
 ) -> Iterator[Fault]:
     meant: dict[tuple[str, str], str] = {}
     for cause, row in given.items():
         at = (*place, "given", cause)
-        yield from _cause_faults(network, cause, at)
+        yield from _cause_faults(known, cause, at)
         yield from _row_faults(row, states, at)
-        found = cause_states(network, cause)
+        found = known.cause(cause)
         for state in found[1] if found else ():
             key = (found[0], state) if found else ("", "")
             if key in meant:
@@ -215,33 +242,31 @@ def _given_faults(
             meant[key] = cause
 
 
-def _cause_faults(network: spec.Network, cause: str, place: Place) -> Iterator[Fault]:
-    if cause_states(network, cause) is None:
-        known = [*states_of(network), *(e.id for e in entries_of(network))]
+def _cause_faults(known: Known, cause: str, place: Place) -> Iterator[Fault]:
+    if known.cause(cause) is None:
         node = cause.partition("=")[0]
-        if node in known and "=" not in cause:
+        if "=" not in cause and (node in known.states or node in known.entries):
             yield place, f"{cause} has several present states", f"Name one: {cause}=STATE."
         else:
-            yield place, f"unknown cause {cause!r}", near_misses(node, known)
+            yield place, f"unknown cause {cause!r}", Near(node, known.words)
 
 
 def _condition_faults(
-    network: spec.Network, condition: spec.Condition, place: Place, only: Iterable[str] | None = None
+    known: Known, condition: spec.Condition, place: Place, only: Iterable[str] | None = None
 ) -> Iterator[Fault]:
-    known = states_of(network)
-    allowed = known if only is None else [*only]
+    allowed = known.states if only is None else [*only]
     if not condition:
         yield place, "an empty condition", "Name at least one variable and state."
     for variable, wanted in condition.items():
-        if variable not in allowed or variable not in known:
+        if variable not in allowed or variable not in known.states:
             yield (
                 (*place, variable),
                 f"{variable!r} cannot stand here",
-                near_misses(variable, allowed) or f"Allowed: {', '.join(allowed)}.",
+                Near(variable, allowed, f"Allowed: {', '.join(allowed)}."),
             )
             continue
         for state in (wanted,) if isinstance(wanted, str) else wanted:
-            yield from unknown_state(state, known[variable], (*place, variable), variable)
+            yield from unknown_state(state, known.states[variable], (*place, variable), variable)
 
 
 def _row_faults(row: spec.Row, states: tuple[str, ...], place: Place) -> Iterator[Fault]:
@@ -250,7 +275,7 @@ def _row_faults(row: spec.Row, states: tuple[str, ...], place: Place) -> Iterato
             yield (
                 (*place, state),
                 f"no state {state!r}",
-                near_misses(state, states) or f"The states: {', '.join(states)}.",
+                Near(state, states, f"The states: {', '.join(states)}."),
             )
             return
     missing = [s for s in states if s not in row]
@@ -272,96 +297,58 @@ def _finding_faults(network: spec.Network, name: str) -> Iterator[Fault]:
     yield from quantity_faults(finding.quantity, finding.states, (*place, "quantity"), name)
 
 
-def _setting_faults(network: spec.Network) -> Iterator[Fault]:
+def _setting_faults(known: Known) -> Iterator[Fault]:
+    network = known.network
     for name, setting in network.settings.items():
         place: Place = ("settings", name)
-        if setting.inherits is not None and (setting.inherits not in network.settings or setting.inherits == name):
-            yield (
-                (*place, "inherits"),
-                f"no setting {setting.inherits!r}",
-                near_misses(setting.inherits, network.settings),
-            )
+        if setting.inherits is not None and setting.inherits not in network.settings:
+            message = f"no setting {setting.inherits!r}"
+            yield (*place, "inherits"), message, Near(setting.inherits, network.settings)
+        circle = [*inherited(network, name)]
+        if network.settings[circle[-1]].inherits == name:
+            message = " -> ".join([*circle, name])
+            told = f"{name} inherits from itself" + (f": {message}" if len(circle) > 1 else "")
+            yield (*place, "inherits"), told, "Name another setting, or leave `inherits` out."
         if setting.complaint is not None:
             finding = network.findings.get(setting.complaint.finding)
             if finding is None:
                 yield (
                     (*place, "complaint", "finding"),
                     f"no finding {setting.complaint.finding!r}",
-                    near_misses(setting.complaint.finding, network.findings),
+                    Near(setting.complaint.finding, network.findings),
                 )
             else:
                 at = (*place, "complaint", "state")
                 yield from unknown_state(setting.complaint.state, finding.states, at, setting.complaint.finding)
-        yield from _population_faults(network, setting, place)
+        yield from _population_faults(known, setting, place)
 
 
-def _population_faults(network: spec.Network, setting: spec.Setting, place: Place) -> Iterator[Fault]:
+def inherited(network: spec.Network, name: str) -> Iterator[str]:
+    """A setting and those that it inherits from, nearest first, each once."""
+    told: set[str] = set()
+    following: str | None = name
+    while following in network.settings and following not in told:
+        told.add(following)
+        yield following
+        following = network.settings[following].inherits
+
+
+def _population_faults(known: Known, setting: spec.Setting, place: Place) -> Iterator[Fault]:
+    network = known.network
     for context, row in setting.context.items():
         if context not in network.context:
-            yield (*place, "context", context), f"no context {context!r}", near_misses(context, network.context)
+            yield (*place, "context", context), f"no context {context!r}", Near(context, network.context)
         else:
             yield from _row_faults(row, network.context[context].states, (*place, "context", context))
     for cause in setting.priors:
-        yield from _cause_faults(network, cause, (*place, "priors", cause))
-    states, models = states_of(network), models_of(network)
+        yield from _cause_faults(known, cause, (*place, "priors", cause))
     for node, row in setting.backgrounds.items():
-        model = models.get(node)
+        model = known.models.get(node)
         if not isinstance(model, spec.Noisy | spec.Attribute):
-            yield (*place, "backgrounds", node), f"{node} has no background", near_misses(node, models)
+            yield (*place, "backgrounds", node), f"{node} has no background", Near(node, known.models)
         else:
-            own = tuple(s for s in states[node] if s != NOT_APPLICABLE)
+            own = tuple(s for s in known.states[node] if s != NOT_APPLICABLE)
             yield from _row_faults(row, own, (*place, "backgrounds", node))
-
-
-def _number_faults(network: spec.Network) -> Iterator[Fault]:
-    for place, number in numbers_of(network):
-        if number.source not in network.sources and not number.series:
-            yield (
-                place,
-                f"no source {number.source!r}",
-                near_misses(number.source, network.sources) or "Add it under sources.",
-            )
-        for i, series in enumerate(number.series):
-            if series.source not in network.sources:
-                yield (*place, "series", i), f"no source {series.source!r}", near_misses(series.source, network.sources)
-            if not 0 <= series.k <= series.n or series.n == 0:
-                yield (*place, "series", i), f"{series.k} of {series.n}", "k lies between 0 and n."
-        yield from _value_faults(number, place)
-
-
-def _value_faults(number: spec.Number, place: Place) -> Iterator[Fault]:
-    ways = [number.p is not None, number.k is not None, bool(number.series)]
-    if sum(ways) != 1 or (number.k is not None and number.n is None):
-        yield place, "a number needs p, or k and n, or series", "Give exactly one of them."
-        return
-    if number.k is not None and not 0 <= number.k <= (number.n or 0):
-        yield place, f"{number.k} of {number.n}", "k lies between 0 and n."
-    elif not 0 <= number.value <= 1:
-        yield place, f"{number.value} is not a probability", "Write a number from 0 to 1."
-    bounds = [b for b in (number.lo, number.hi) if b is not None]
-    if any(not 0 <= b <= 1 for b in bounds) or (len(bounds) == 2 and bounds[0] > bounds[1]):
-        yield place, f"the interval {number.lo} to {number.hi}", "lo and hi are probabilities, lo first."
-
-
-def numbers_of(network: spec.Network) -> Iterator[tuple[Place, spec.Number]]:
-    """Every number of the network with its place in the file."""
-    for group in ("settings", "diseases", "latents", "findings"):
-        for name, block in getattr(network, group).items():
-            yield from _numbers_in(block, (group, name))
-
-
-def _numbers_in(value: object, place: Place) -> Iterator[tuple[Place, spec.Number]]:
-    if isinstance(value, spec.Number):
-        yield place, value
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from _numbers_in(item, (*place, key))
-    elif isinstance(value, tuple):
-        for i, item in enumerate(value):
-            yield from _numbers_in(item, (*place, i))
-    elif isinstance(value, spec.Block):
-        for key in value.__slots__:
-            yield from _numbers_in(getattr(value, key), (*place, key))
 
 
 def _has_value(number: spec.Number) -> TypeGuard[spec.Number]:

@@ -1,17 +1,32 @@
 """Does a word name something that is there, and once? What networks and roles files are asked alike.
 
-Each fault is (place in the file, message, remedy).
+Each fault is (place in the file, message, remedy). Comparing words is slow: a remedy that names near misses is worked
+out when it is told.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from ddx.documents import Place
 from ddx.errors import near_misses
 from ddx.knowledge.spec import Quantity
 
-Fault = tuple[Place, str, str]
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Near:
+    """The names that were perhaps meant; the remedy `otherwise` where none is close."""
+
+    word: str
+    known: Iterable[str]
+    otherwise: str = ""
+
+    def __str__(self) -> str:
+        return near_misses(self.word, self.known) or self.otherwise
+
+
+Fault = tuple[Place, str, str | Near]
 
 MOST_LISTED = 12  # names that a remedy lists where none is near
 NO_WORDS = ("y", "n", "yes", "no", "on", "off", "true", "false", "null")  # in any case, to readers of older YAML
@@ -40,7 +55,7 @@ def unknown_state(state: str, known: Collection[str], place: Place, whose: str) 
     """A state that a variable does not have."""
     if state not in known:
         listed = ", ".join([*known][:MOST_LISTED])
-        yield place, f"{whose} has no state {state!r}", near_misses(state, known) or f"Its states: {listed}."
+        yield place, f"{whose} has no state {state!r}", Near(state, known, f"Its states: {listed}.")
 
 
 def quantity_faults(quantity: Quantity | None, states: tuple[str, ...], place: Place, whose: str) -> Iterator[Fault]:

@@ -6,6 +6,7 @@ reader: who transcribed, without looking at the network
 numbers:
   findings/raynaud/model/given/systemic_sclerosis=limited/present: 95/100
   settings/general-population/priors/dish: 0.17
+  findings/raynaud/model/odds_ratios/smoking: 2.5
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from typing import Literal
 from ddx.documents import Document, Place, read
 from ddx.errors import DdxError, near_misses
 from ddx.knowledge import spec
-from ddx.knowledge.check import Checked, Issue, issue_of
+from ddx.knowledge.check import Checked, Issue, issue_of, told
 from ddx.knowledge.load import shape_of
-from ddx.knowledge.meaning import numbers_of
+from ddx.knowledge.numbers import AnyNumber, numbers_of
 
 FOLDER = "review"  # beside the network
 AGREES = 1e-9  # largest relative difference of two transcriptions of one figure
@@ -28,7 +29,7 @@ AGREES = 1e-9  # largest relative difference of two transcriptions of one figure
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Review(spec.Block):
-    """The second reader's file: place of a number, its steps joined by `/`, to `p` or `k/n` as read in the source."""
+    """The second reader's file: place of a number, its steps joined by `/`, to `p`, `k/n` or odds ratio as read."""
 
     ddx: Literal["review/1"]
     network: str
@@ -44,9 +45,14 @@ def review_file(network_file: Path) -> Path | None:
 
 
 def check_review(checked: Checked, network_file: Path) -> tuple[Issue, ...]:
-    """Every figure on which the two readers differ, and every one called reviewed that no second reader wrote down."""
+    """Every figure on which the two readers differ, and every one called reviewed that no second reader wrote down.
+
+    Without the folder of second readings (an installed ddx brings none) nothing is known of them: that is said once.
+    """
     if checked.network is None or checked.document is None or checked.network.view is not None:
         return ()
+    if not (network_file.parent / FOLDER).is_dir():
+        return tuple(_not_here(checked.network, network_file))
     place = review_file(network_file)
     if place is None:
         return tuple(_unsupported(checked.network, checked.document, {}))
@@ -57,23 +63,30 @@ def check_review(checked: Checked, network_file: Path) -> tuple[Issue, ...]:
         return (replace(issue, where=f"{FOLDER}/{issue.where}"),)
     review, misshapen = shape_of(Review, document)
     if review is None:
-        return tuple(Issue("error", f"{FOLDER}/{document.where(p)}", m, r) for p, m, r in misshapen)
+        return tuple(replace(issue, where=f"{FOLDER}/{issue.where}") for issue in told(document, "error", misshapen))
     return (
-        *_differences(checked.network, checked.document, review, document),
+        *_differences(checked.network, checked, review, document),
         *_unsupported(checked.network, checked.document, review.numbers),
     )
 
 
-def _differences(network: spec.Network, own: Document, review: Review, other: Document) -> Iterator[Issue]:
+def _differences(network: spec.Network, checked: Checked, review: Review, other: Document) -> Iterator[Issue]:
+    own = checked.document
+    assert own is not None
     known = {path_of(place): (place, number) for place, number in numbers_of(network)}
+    unread = tuple(path_of(place) for place in checked.missing)
     for path, written in review.numbers.items():
         where = f"{FOLDER}/{other.where(('numbers', path))}"
         if path not in known:
-            yield Issue("error", where, f"no number stands at {path}", near_misses(path, known))
+            if not any(f"{path}/".startswith(f"{place}/") for place in unread):
+                yield Issue("error", where, f"no number stands at {path}", near_misses(path, known))
             continue
         place, number = known[path]
-        read_as = _figure(written)
-        if read_as is None:
+        ratio = isinstance(number, spec.OddsRatio)
+        read_as = _ratio(written) if ratio else _figure(written)
+        if read_as is None and ratio:
+            yield Issue("error", where, f"{written!r} is no odds ratio", "Write a number above 0, as 2.5.")
+        elif read_as is None:
             yield Issue("error", where, f"{written!r} is neither a probability nor k/n", "Write 0.95 or 95/100.")
         elif not _agree(number, read_as):
             message = f"{path} is {_said(number)}, but the second reader read {written}"
@@ -89,6 +102,15 @@ def _unsupported(network: spec.Network, document: Document, reviewed: dict[str, 
             yield Issue(
                 "warning", document.where(place), message, "Remove `reviewed: true`, or add the second reading."
             )
+
+
+def _not_here(network: spec.Network, network_file: Path) -> Iterator[Issue]:
+    count = sum(number.reviewed for _, number in numbers_of(network))
+    if count:
+        name = f"{FOLDER}/{network_file.name.split('.')[0]}.yaml"
+        which = "1 number is" if count == 1 else f"{count:,} numbers are"
+        message = f"{which} called reviewed; the second reader's file {name} is not here to compare"
+        yield Issue("note", network_file.name, message)
 
 
 def path_of(place: Place) -> str:
@@ -108,11 +130,21 @@ def _figure(written: str) -> tuple[int, int] | float | None:
     return p if 0 <= p <= 1 else None
 
 
-def _agree(number: spec.Number, figure: tuple[int, int] | float) -> bool:
+def _ratio(written: str) -> float | None:
+    try:
+        value = float(written)
+    except ValueError:
+        return None
+    return value if 0 < value < float("inf") else None
+
+
+def _agree(number: AnyNumber, figure: tuple[int, int] | float) -> bool:
+    counts = number.counts if isinstance(number, spec.Number) else None
     if isinstance(figure, tuple):
-        return number.counts == figure
-    return number.counts is None and abs(number.value - figure) <= AGREES * max(figure, AGREES)
+        return counts == figure
+    return counts is None and abs(number.value - figure) <= AGREES * max(figure, AGREES)
 
 
-def _said(number: spec.Number) -> str:
-    return "{}/{}".format(*number.counts) if number.counts is not None else f"{number.value:g}"
+def _said(number: AnyNumber) -> str:
+    counts = number.counts if isinstance(number, spec.Number) else None
+    return "{}/{}".format(*counts) if counts is not None else f"{number.value:g}"

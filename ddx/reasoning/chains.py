@@ -57,12 +57,13 @@ def _joined(ties: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
 def _depths(ties: Mapping[str, tuple[str, ...]]) -> dict[str, int]:
     """How many links stand above each variable."""
     depth: dict[str, int] = {}
-
-    def of(name: str) -> int:
-        if name not in depth:
-            depth[name] = 1 + max((of(tied) for tied in ties[name]), default=-1)
-        return depth[name]
-
     for name in ties:
-        of(name)
+        waiting = [name]
+        while waiting:
+            unknown = [tied for tied in ties[waiting[-1]] if tied not in depth]
+            if unknown:
+                waiting += unknown
+            else:
+                here = waiting.pop()
+                depth[here] = 1 + max((depth[tied] for tied in ties[here]), default=-1)
     return depth
