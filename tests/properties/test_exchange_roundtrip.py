@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from ddx.documents import visible
 from ddx.errors import DdxError
 from ddx.exchange import bif, hugin, uai, xdsl, xmlbif
 from ddx.exchange.files import Format
@@ -31,7 +32,7 @@ ODD = """a b|Asy/Patch|>=5|12+|<5|5-12|é|患者|a//b|/*x|x%y|a\\b|(1,2]|{z}|;|t
 ).split("|")
 WORDS = st.sampled_from([word.strip() for word in ODD]) | st.text(
     st.characters(exclude_categories=("C", "Z"), exclude_characters='"'), min_size=1, max_size=6
-).map(lambda word: unicodedata.normalize("NFC", word))
+).map(lambda word: unicodedata.normalize("NFC", word)).filter(visible)
 PROBABILITIES = st.floats(0, 1) | st.sampled_from([0.0, 1.0, 0.1, 1 / 3, 1e-12, 1e-300])
 
 
