@@ -42,4 +42,4 @@ def posterior(
 
         emit(written(posteriors.plain(basis, values, belief)))
     else:
-        emit(posteriors.text(basis, values, surface(plain=plain), belief))
+        emit(posteriors.text(question.network, basis, values, surface(plain=plain), belief))

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ddx.engine.belief import Belief
+from ddx.network import Network
 from ddx.reasoning.basis import Basis, Plain
-from ddx.report.figures import bar, power_of_ten
+from ddx.report.figures import bar
+from ddx.report.heading import heading, identity_lines
 from ddx.report.json import head
 from ddx.report.surface import Surface, fitted
 
@@ -30,17 +32,15 @@ def plain(basis: Basis, values: Posteriors, belief: Belief) -> dict[str, Plain]:
     return found
 
 
-def text(basis: Basis, values: Posteriors, surface: Surface, belief: Belief) -> str:
+def text(network: Network, basis: Basis, values: Posteriors, surface: Surface, belief: Belief) -> str:
     """One line a state: these are numbers, so they are shown to four digits and not capped."""
     errors = belief.standard_errors
     observed = {used.finding for used in basis.understood.used}
     width, states, cells = _widths(values, surface, COLUMNS + (0 if errors is None else DOUBT))
-    exactly = "exact" if errors is None else f"approximate: {belief.effective_samples:,.0f} effective samples"
-    head = (
-        f"{basis.network} {basis.version}".strip()
-        + f" · {len(observed)} observed · P(evidence) {power_of_ten(basis.log10_evidence)} · {exactly}"
-    )
-    lines = surface.wrapped(head, rest="  ") if surface.terminal else [head]
+    lines = heading(network, basis, surface)
+    if errors is not None:
+        lines += surface.wrapped(f"Approximate: {belief.effective_samples:,.0f} effective samples.", rest="  ")
+    lines.append("")
     for node, of in values.items():
         for i, (state, probability) in enumerate(of.items()):
             name = fitted(node if i == 0 else "", width)
@@ -49,6 +49,7 @@ def text(basis: Basis, values: Posteriors, surface: Surface, belief: Belief) -> 
             doubt = "" if errors is None else f" ±{errors[node][state]:<8.2g}"
             number = f"{probability:9.4g}{doubt}"
             lines.append(f"{mark} {name}  {fitted(state, states)}  {number}  {surface.blue(filled)}".rstrip())
+    lines += ["", *identity_lines(basis, basis.result_sha256("posterior", {}), surface)]
     return surface.plain("\n".join(lines)) + "\n"
 
 
