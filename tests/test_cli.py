@@ -217,7 +217,7 @@ def test_posterior_lists_every_state_and_the_observed_at_one(run: Run, tmp_path:
     assert found["posteriors"]["D"]["yes"] == pytest.approx(0.08 / 0.17)
     assert 10 ** found["log10_evidence"] == pytest.approx(0.17)
     text = run("posterior", "-n", str(path), "F=yes", "--plain")[1]
-    assert text.startswith("1 finding used") and "exact" in text and "not for time-critical use" in " ".join(text.split())
+    assert text.startswith("1 finding used") and "not for time-critical use" in " ".join(text.split())
     assert re.search(r"D +yes +0\.4706 +######", text)
     assert run("posterior", "-n", str(path), "--setting", "x")[0] == 3
 
