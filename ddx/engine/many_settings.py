@@ -20,6 +20,7 @@ from ddx.engine.priors import Target, targets_of
 from ddx.knowledge.arcs import with_ancestors
 
 Floats = npt.NDArray[np.float64]
+Longs = npt.NDArray[np.int64]
 
 FORMS = (Form(1 << 16, split=True), Form(1 << 12, split=True))
 AGREES = 1e-10  # largest difference in log odds at which a lane is met
@@ -48,12 +49,13 @@ class Lanes:
     changed: tuple[str, ...]
     count: int
 
-    def some(self, lanes: slice) -> Lanes:
-        """A few of them."""
-        general = {c: mix if mix.ndim == 1 else mix[:, lanes] for c, mix in self.people.general_mix.items()}
-        start = Roots(*(_cut(getattr(_spread(self.start, self.count), kind), lanes) for kind in KINDS))
-        people, drawn = replace(self.people, general_mix=general), {k: v[lanes] for k, v in self.drawn.items()}
-        return Lanes(people, drawn, _cut(self.said, lanes), start, self.changed, lanes.stop - lanes.start)
+    def some(self, chosen: Longs, start: Roots | None = None) -> Lanes:
+        """A few of them, by their numbers; to start from other roots, where they are given."""
+        general = {c: mix if mix.ndim == 1 else mix[:, chosen] for c, mix in self.people.general_mix.items()}
+        wide = _spread(self.start if start is None else start, self.count)
+        roots = Roots(*(_cut(getattr(wide, kind), chosen) for kind in KINDS))
+        people, drawn = replace(self.people, general_mix=general), {k: v[chosen] for k, v in self.drawn.items()}
+        return Lanes(people, drawn, _cut(self.said, chosen), roots, self.changed, len(chosen))
 
 
 class ManySettings:
@@ -76,27 +78,29 @@ class ManySettings:
     def solve(self, lanes: Lanes) -> Roots:
         """The roots of every lane; NaN in a lane whose setting cannot be met."""
         width = AT_ONCE * self._cut.tree.width
-        chunks = [slice(k, min(k + width, lanes.count)) for k in range(0, lanes.count, width)]
+        chunks = [np.arange(k, min(k + width, lanes.count)) for k in range(0, lanes.count, width)]
         with np.errstate(all="ignore"):  # what leads nowhere ends as NaN
             parts = [self._solve(lanes.some(chunk)) for chunk in chunks]
         return Roots(*(_joined([getattr(part, kind) for part in parts]) for kind in KINDS))
 
-    def _solve(self, lanes: Lanes) -> Roots:
+    def _solve(self, lanes: Lanes, inverse: Floats | None = None, steps: int = MOST_STEPS) -> Roots:
+        """The same of one chunk. Once most lanes are met, the others go on by themselves."""
         tables = self._tables(Grounding(self._names, lanes.people, lanes.start, lanes.drawn), lanes.changed)
         wanted, roots = self._wanted(lanes), lanes.start
-        inverse = np.tile(self._inverse, (lanes.count, 1, 1))
+        inverse = np.tile(self._inverse, (lanes.count, 1, 1)) if inverse is None else inverse
         missing = wanted - self._reached(lanes, roots, tables)
-        for _ in range(MOST_STEPS):
-            if np.abs(missing).max(initial=0.0) < AGREES:
-                break
+        done = 0
+        while len(left := _unmet(missing)) > lanes.count // 2 and done < steps:
             step = np.clip(np.einsum("lij,jl->il", inverse, missing), -LONGEST_STEP, LONGEST_STEP)
             roots = _stepped(roots, self.targets, step)
-            left = wanted - self._reached(lanes, roots, tables)
-            _correct(inverse, step, missing - left)
-            missing = left
-        met = (np.abs(missing) < MET).all(axis=0)
-        marks = np.where(met, 0.0, np.nan)
-        return _stepped(roots, self.targets, np.broadcast_to(marks, wanted.shape))
+            still = wanted - self._reached(lanes, roots, tables)
+            _correct(inverse, step, missing - still)
+            missing, done = still, done + 1
+        marks = np.where((np.abs(missing) < MET).all(axis=0), 0.0, np.nan)
+        found = _stepped(roots, self.targets, np.broadcast_to(marks, wanted.shape))
+        if not len(left) or done == steps:
+            return found
+        return _put(found, left, self._solve(lanes.some(left, roots), inverse[left], steps - done))
 
     def _inverse_now(self, people: Population, roots: Roots) -> Floats:
         """(targets, targets) d root / d reached, in log odds, of the setting as it was compiled."""
@@ -133,6 +137,11 @@ class ManySettings:
             for t in self.targets
         ]
         return np.stack([np.broadcast_to(row, lanes.count) for row in rows])
+
+
+def _unmet(missing: Floats) -> Longs:
+    """The lanes of (targets, lanes) in which something is still missing, or led nowhere."""
+    return np.flatnonzero(~(np.abs(missing) < AGREES).all(axis=0))
 
 
 def _log_odds(share: Floats, target: Target) -> Floats:
@@ -174,9 +183,22 @@ def _spread(roots: Roots, count: int) -> Roots:
     return Roots(*(wide(getattr(roots, kind)) for kind in KINDS))
 
 
-def _cut(rows: Mapping[str, Floats], lanes: slice) -> dict[str, Floats]:
+def _cut(rows: Mapping[str, Floats], chosen: Longs) -> dict[str, Floats]:
     """Some lanes of rows (states, lanes), where they differ."""
-    return {node: row if row.shape[-1] == 1 else row[:, lanes] for node, row in rows.items()}
+    return {node: row if row.shape[-1] == 1 else row[:, chosen] for node, row in rows.items()}
+
+
+def _put(whole: Roots, chosen: Longs, part: Roots) -> Roots:
+    """The roots of all lanes, some of them by the roots of a part."""
+
+    def put(rows: Mapping[str, Floats], own: Mapping[str, Floats]) -> dict[str, Floats]:
+        found = {}
+        for node, row in rows.items():
+            found[node] = row.copy()
+            found[node][:, chosen] = own[node]
+        return found
+
+    return Roots(*(put(getattr(whole, kind), getattr(part, kind)) for kind in KINDS))
 
 
 def _joined(parts: Sequence[Mapping[str, Floats]]) -> dict[str, Floats]:
