@@ -28,7 +28,7 @@ os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS
 
 import numpy as np
 import pyagrum as gum
-from peers import bundled
+from peers import bundled, structure_in_pyagrum
 
 import ddx
 from ddx.engine.case_by_case import prepared
@@ -54,12 +54,7 @@ def machine() -> str:
 
 def junction_tree_entries(net: BayesNet) -> float:
     """Entries of all cliques of pyAgrum's junction tree."""
-    bn = gum.BayesNet()
-    for node, labels in net.states.items():
-        bn.add(gum.LabelizedVariable(node, node, list(labels)))
-    for node in net.nodes:
-        for parent in net.parents(node):
-            bn.addArc(parent, node)
+    bn = structure_in_pyagrum(net)
     tree = gum.JunctionTreeGenerator().junctionTree(bn)
     cards = {v: bn.variable(v).domainSize() for v in bn.nodes()}
     return float(sum(math.prod(cards[v] for v in tree.clique(c)) for c in tree.nodes()))

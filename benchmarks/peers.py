@@ -25,14 +25,20 @@ def bundled(name: str) -> str:
     return str(path)
 
 
-def in_pyagrum(net: BayesNet) -> Any:
-    """The same tables through pyAgrum's API, in float64; its axes are the reverse of its names."""
+def structure_in_pyagrum(net: BayesNet) -> Any:
+    """The same variables and arcs, without numbers."""
     bn = gum.BayesNet()
     for node, labels in net.states.items():
         bn.add(gum.LabelizedVariable(node, node, list(labels)))
     for node in net.nodes:
         for parent in net.parents(node):
             bn.addArc(parent, node)
+    return bn
+
+
+def in_pyagrum(net: BayesNet) -> Any:
+    """The same tables through pyAgrum's API, in float64; its axes are the reverse of its names."""
+    bn = structure_in_pyagrum(net)
     for node in net.nodes:
         table = expand(net, node)
         family = [*table.parents, node]

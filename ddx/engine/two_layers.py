@@ -61,9 +61,10 @@ def two_layers(network: BayesNet, layout: Layout) -> TwoLayers | None:
     """The network as two layers, or None where it is something else."""
     if any(len(labels) != 2 for labels in network.states.values()):
         return None
-    roots = {n: i for i, n in enumerate(n for n, m in network.models.items() if isinstance(m, Table) and not m.parents)}
+    tables = {n: m for n, m in network.models.items() if isinstance(m, Table) and not m.parents}
+    roots = {n: i for i, n in enumerate(tables)}
     findings = [n for n in network.nodes if n not in roots]
-    priors = [float(network.models[n].values[1]) for n in roots]  # type: ignore[union-attr]
+    priors = [float(table.values[1]) for table in tables.values()]
     links: list[dict[int, float]] = [{} for _ in roots]
     leaks = []
     for f, node in enumerate(findings):

@@ -17,8 +17,8 @@ from ddx.knowledge import spec
 from ddx.knowledge.bayesnet import Array, BayesNet, NoisyMax, Table, Term, expand
 from ddx.knowledge.lexicon import entries_of
 from ddx.knowledge.meaning import states_of
+from ddx.knowledge.numbers import AnyNumber, numbers_in
 
-Numbered = spec.Number | spec.OddsRatio
 Place = tuple[str | int, ...]
 
 GROUPS = {
@@ -38,8 +38,8 @@ class NumberChange:
 
     what: str  # in words: `Raynaud phenomenon present, given systemic sclerosis limited`
     place: str
-    old: Numbered | None
-    new: Numbered | None
+    old: AnyNumber | None
+    new: AnyNumber | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +176,7 @@ def _walked(old: object, new: object, place: Place, words: _Words) -> Iterator[N
     """Every difference below a place."""
     if old == new:
         return
-    if isinstance(old, Numbered | None) and isinstance(new, Numbered | None):
+    if isinstance(old, AnyNumber | None) and isinstance(new, AnyNumber | None):
         yield NumberChange(words.of(place), _path(place), old, new)
     elif isinstance(old, dict | None) and isinstance(new, dict | None):
         yield from _keyed(old or {}, new or {}, place, words)
@@ -209,26 +209,12 @@ def _replaced(old: object, new: object, place: Place, words: _Words) -> Iterator
     if kinds[0] != kinds[1] and not isinstance(old or new, spec.Stratum | spec.TableRow | spec.Profile):
         yield TextChange(words.of(place), _path(place), kinds[0], kinds[1])
     for value, is_new in ((old, False), (new, True)):
-        for at, number in _numbers(value, place):
+        for at, number in numbers_in(value, place):
             yield NumberChange(words.of(at), _path(at), None if is_new else number, number if is_new else None)
 
 
-def _numbers(value: object, place: Place) -> Iterator[tuple[Place, Numbered]]:
-    if isinstance(value, Numbered):
-        yield place, value
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from _numbers(item, (*place, key))
-    elif isinstance(value, tuple):
-        for i, item in enumerate(value):
-            yield from _numbers(item, (*place, i))
-    elif isinstance(value, spec.Block):
-        for item in fields(value):  # type: ignore[arg-type]
-            yield from _numbers(getattr(value, item.name), (*place, item.name))
-
-
 def _has_numbers(value: object) -> bool:
-    return next(_numbers(value, ()), None) is not None
+    return next(numbers_in(value, ()), None) is not None
 
 
 def _of_blocks(value: tuple[object, ...]) -> bool:

@@ -18,21 +18,22 @@ def numbers_of(network: spec.Network) -> Iterator[tuple[Place, AnyNumber]]:
     """Every probability and odds ratio of the network with its place in the file."""
     for group in ("settings", "diseases", "latents", "findings"):
         for name, block in getattr(network, group).items():
-            yield from _numbers_in(block, (group, name))
+            yield from numbers_in(block, (group, name))
 
 
-def _numbers_in(value: object, place: Place) -> Iterator[tuple[Place, AnyNumber]]:
+def numbers_in(value: object, place: Place) -> Iterator[tuple[Place, AnyNumber]]:
+    """Every probability and odds ratio in a part of a network that stands at a place."""
     if isinstance(value, AnyNumber):
         yield place, value
     elif isinstance(value, dict):
         for key, item in value.items():
-            yield from _numbers_in(item, (*place, key))
+            yield from numbers_in(item, (*place, key))
     elif isinstance(value, tuple):
         for i, item in enumerate(value):
-            yield from _numbers_in(item, (*place, i))
+            yield from numbers_in(item, (*place, i))
     elif isinstance(value, spec.Block):
         for key in value.__slots__:
-            yield from _numbers_in(getattr(value, key), (*place, key))
+            yield from numbers_in(getattr(value, key), (*place, key))
 
 
 def sources_of(number: AnyNumber) -> tuple[str, ...]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ddx.knowledge import spec
-from ddx.knowledge.diff import NumberChange, Numbered, TextChange
+from ddx.knowledge.diff import NumberChange, TextChange
+from ddx.knowledge.numbers import AnyNumber
 from ddx.network import Network
 from ddx.reasoning.basis import Plain
 from ddx.reasoning.drift import Difference, Drift
@@ -38,7 +39,7 @@ def _network(network: Network) -> Plain:
     return {"name": network.name, "version": network.version, "sha256": network.sha256}
 
 
-def _number(number: Numbered | None) -> Plain:
+def _number(number: AnyNumber | None) -> Plain:
     if number is None:
         return None
     told: dict[str, Plain] = {"value": number.value, "lo": number.lo, "hi": number.hi}
@@ -94,14 +95,14 @@ def _number_line(change: NumberChange) -> str:
     return f"{change.what}: {f'{old} -> {new}' if old != new else f'{old}, unchanged'} [{basis}]"
 
 
-def _figure(number: Numbered) -> str:
+def _figure(number: AnyNumber) -> str:
     if isinstance(number, spec.OddsRatio):
         return f"OR {number.value:g}"
     counts = "" if number.counts is None else " ({}/{})".format(*number.counts)
     return f"{number.value:.4g}{counts}"
 
 
-def _basis(number: Numbered) -> str:
+def _basis(number: AnyNumber) -> str:
     sources = [number.source]
     if isinstance(number, spec.Number):
         sources += [series.source for series in number.series]
